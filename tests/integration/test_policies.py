@@ -24,29 +24,22 @@ import dispatch_monitors
 import fold_counts
 import installs
 import refresh_grants
+import run_monitors
 import run_tests
 from local.provider import Provider, provider
-from patchbay.checks.verdict import verdict
-from patchbay.connection_tests.finished_test import FinishedTest
-from patchbay.connection_tests.packed_tests import extra_of, pack
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW, WINDOW
 from patchbay.connections.keys import (
     CURRENT_DEPLOYMENT_KEY,
-    connection_key,
     deployment_key_key,
-    drop_key,
 )
-from patchbay.connections.plans import Group, PlanPlace
-from patchbay.connections.wheel import MonitorInterval, minute_number, moment_of
+from patchbay.connections.plan_store import PlanStore
 from patchbay.deployment import Deployment
-from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.store import WATERMARK
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
-from patchbay.platform.clock import to_text, utc_now
-from patchbay.platform.dynamodb import Delete, Put, Table, Update
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Delete, Table
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.runs.model import Cell, Run, RunKey
-from patchbay.runs.store import RunStore
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate_due
@@ -195,9 +188,11 @@ def installed_by_end_users() -> None:
     destination = tenant.client.post(path, body).json
     permit(tenant, destination)
     joined = create_connection(
-        tenant, create_source(tenant, **given), destination_id=destination["id"]
+        tenant,
+        create_source(tenant, **given),
+        destination_id=destination["id"],
+        monitor={"enabled": True, "interval": "1m"},
     )
-    recorded_in_runs(tenant, Cell.of_space(tenant.space_id))
     for changes in (given, given | {"connection_id": joined["id"]}):
         start_cold("installs")  # which then has to unwrap the data key
         client = end_user(tenant, **changes)
@@ -274,6 +269,7 @@ def calls(
     owned: Names,
     monkeypatch: pytest.MonkeyPatch,
 ) -> set[Call]:
+    monitoring.plan_from_the_first_minute(monkeypatch)
     turns = {"POST": 0, "GET": 1, "HEAD": 1, "PATCH": 2, "PUT": 2, "DELETE": 3}
 
     def turn(route: Route) -> int:
@@ -378,45 +374,8 @@ def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
         assert tenant.client.delete(path).status == 204
 
 
-def interrupted(*_: Any) -> None:
+def interrupted(*_: Any, **__: Any) -> None:
     raise TemporarilyUnavailable
-
-
-def recorded_in_runs(tenant: Tenant, cell: Cell) -> None:
-    """A test of each connection in a run of this minute, and of a day that is to be closed."""
-    table, now = Table("EventsTable"), monitoring.this_minute()
-    group = Group(MonitorInterval.DAY, str(cell))
-    due = minute_number(now) - (minute_number(now) - group.phase) % group.interval.minutes
-    for at in (moment_of(due - 2 * group.interval.minutes), moment_of(due)):
-        store = RunStore(table, functools.partial(_same, at), timedelta(days=91))
-        report = verdict([], proven=True, called=True, latency_ms=1)
-        finished = FinishedTest(None, None, report, (), at, at)
-        packed = {
-            one["id"]: pack(one["id"], at, finished, streak=20, extra=extra_of(None))
-            for one in tenant.client.get(f"{tenant.connectors}/connections").json["items"]
-        }
-        entries = tuple(one.entry for one in packed.values())
-        key = RunKey(cell, minute_number(at), group.slot)
-        store.record(
-            Run(key, {tenant.space_id: entries}), {id_: one.shape for id_, one in packed.items()}
-        )
-
-
-def _same(moment: datetime) -> datetime:
-    return moment
-
-
-def read_from_runs(tenant: Tenant) -> None:
-    """Leaves all connections as those are whose tests are in runs: of half of them, in others than
-    those of their group."""
-    table = Table("IntegrationsTable")
-    listed = tenant.client.get(f"{tenant.connectors}/connections").json["items"]
-    for number, one in enumerate(listed):
-        group = Group(MonitorInterval.DAY, str(Cell.of_pool(7 + number % 2)))
-        place = PlanPlace(*group.plan_key(one["id"]), 0, None)
-        key = connection_key(tenant.organization_id, one["id"])
-        table.write(Update(key, values={"plans": [place], "state": {"seen": WINDOW}}))
-    recorded_in_runs(tenant, Cell.of_space(tenant.space_id))
 
 
 def run_in_the_background(
@@ -426,7 +385,6 @@ def run_in_the_background(
     monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
     server.valid_key = SECRET
     paths = connections_with_secrets(tenant, server)
-    recorded_in_runs(tenant, Cell.of_pool(7))
     # Connections that work, then fail, by synchronous and queued tests
     for server.valid_key in (SECRET, *["another"] * FAILURES_IN_A_ROW):
         for path in paths:
@@ -456,7 +414,7 @@ def run_in_the_background(
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))
     later = monitoring.this_minute() + monitoring.MINUTE
     for _ in range(SUCCESSES_IN_A_ROW):
-        monitoring.tick(later)
+        monitoring.tick_after_quiet(later)
         later += monitoring.MINUTE
     # A sweep that is out of time goes back to the queue
     monitoring.dispatch(later)
@@ -470,7 +428,7 @@ def run_in_the_background(
         monitoring.tick_after_quiet(later + hours * 60 * monitoring.MINUTE)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
-    moved_to_plans(monkeypatch)
+    moved_to_plans(tenant, server, monkeypatch)
     # A queue that refuses a test
     url = aws.client("sqs").get_queue_url(QueueName="TestQueue")["QueueUrl"]
     aws.client("sqs").delete_queue(QueueUrl=url)
@@ -481,7 +439,6 @@ def run_in_the_background(
     for shard in (3, 5):
         write(Table("EventsTable"), f"e{shard}", shard)
     record(Table("EventsTable"), utc_now() - timedelta(days=3))
-    read_from_runs(tenant)
     for _ in range(2):
         fold_counts.handler(sample_event("fold_counts"), None)
         start_cold("fold_counts")
@@ -530,41 +487,57 @@ def run_in_the_background(
     deliver()
 
 
-def moved_to_plans(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection is moved to a plan, and tested there; an edit of it was not finished."""
-    tenant = new_tenant("planned", TENANT_PERMISSIONS)
-    publish_integration(tenant, publisher="planned", manifest={"roles": ["source"]})
-    given = {"integration": "planned/crm"}
+def moved_to_plans(tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two days ago, a connection of an earlier release was moved to a plan. Its tests became
+    steady, its endpoint was edited, and its space moved once more."""
+    publish_integration(tenant, slug="moved", manifest=calling(server.port))
+    given = {"integration": "acme/moved"}
     source = create_source(tenant, **given)
     monitor = {"enabled": True, "interval": "1m"}
-    connection = create_connection(tenant, source, monitor=monitor)
-    moves = Deployment(ENVIRONMENTS["run_monitors"]).plan_moves
-    moves.adopt(tenant.organization_id, tenant.space_slug, tenant.space_id, utc_now())
-    mark = {**drop_key(source["id"], 1)._asdict(), "organization_id": tenant.organization_id}
-    Table("IntegrationsTable").write(Put(mark))
-    now = monitoring.this_minute()
-    dispatch_monitors.handler({"time": to_text(now)}, monitoring.Context())
-    # The sweep finds that small spaces share nothing any more
-    monkeypatch.setenv("POOLED_RUNS", "disabled")
-    start_cold()
-    later = now + 50 * 60 * monitoring.MINUTE
-    MonitorStore(Table("IntegrationsTable")).advance(later - monitoring.MINUTE)
-    dispatch_monitors.handler({"time": to_text(later)}, monitoring.Context())
-    assert monitoring.run(monitoring.deliver()) == []
-    # It is shown, and repaired by an end user
-    group = Group(MonitorInterval.MINUTE, str(Cell.of_pool(8)))
-    place = PlanPlace(*group.plan_key(connection["id"]), 0, None)
-    key = connection_key(tenant.organization_id, connection["id"])
-    steady = {"status": "connected", "seen": 10, "successes": 20, "tests": 20}
-    table = Table("IntegrationsTable")
-    table.write(Update(key, values={"plans": [place], "state": steady}))
-    table.write(Put(place.key._asdict()))
+    server.valid_key = SECRET
+    Table("IntegrationsTable").write(Delete(WATERMARK))  # which is of today
+    with monkeypatch.context() as earlier:
+        monitoring.put_into_the_index(earlier)
+        connection = create_connection(tenant, source, monitor=monitor)
     path = f"{tenant.connectors}/connections/{connection['id']}"
-    assert tenant.client.get(path).status == 200
-    recorded_in_runs(tenant, Cell.of_space(tenant.space_id))
+    ago = monitoring.this_minute() - timedelta(days=2)
+
+    def tick(now: datetime) -> None:
+        """A minute of that day, in time."""
+        start_cold("run_monitors")
+        run_monitors.deployment.clock = functools.partial(_same, now)
+        with monkeypatch.context() as then:
+            then.setattr(dispatch_monitors, "utc_now", functools.partial(_same, now))
+            monitoring.tick_after_quiet(now)
+
+    # Its plan is made in three minutes, and it leaves the index more than an hour later
+    for passed in (0, 1, 2, 3, 80):
+        tick(ago + passed * monitoring.MINUTE)
+    for passed in range(WINDOW):
+        tick(ago + (81 + passed) * monitoring.MINUTE)
+    assert tenant.client.get(path).json["health"]["status"] == "connected"
+    # The editor dies before it drops the snapshots
+    with monkeypatch.context() as broken:
+        broken.setattr(PlanStore, "_drop", interrupted)
+        edited = f"{tenant.connectors}/sources/{source['id']}"
+        assert tenant.client.patch(edited, {"name": "Edited"}).status == 200
+    # Then small spaces share nothing any more
+    with monkeypatch.context() as alone:
+        alone.setenv("POOLED_RUNS", "disabled")
+        start_cold()
+        tick(ago + 200 * monitoring.MINUTE)
+    start_cold()
+    # A caller tests what monitors tested before
+    assert tenant.client.get(f"{path}/tests").status == 200
+    assert tenant.client.call("POST", f"{path}/test?mode=async", None).status == 202
+    run_queued()
     user = end_user(tenant, **given, connection_id=connection["id"])
     assert user.get("/v1/install").status == 200
     assert user.post("/v1/install/complete", RIGHT).status == 200
+
+
+def _same(moment: datetime) -> datetime:
+    return moment
 
 
 @pytest.mark.enable_socket

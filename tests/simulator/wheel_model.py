@@ -333,7 +333,7 @@ class Wheel:
         return Table("integrations", _typed(client))
 
     def _planner(self, table: Table) -> Planner:
-        return Planner(table, plans=True, pools=lambda: True)
+        return Planner(table, pools=lambda: True)
 
     def _moving(self) -> PlanMoves:
         table = self._table()

@@ -126,7 +126,7 @@ class PlannedWorld:
         self.table = ReadAhead("integrations", self.client)
         self.events = ReadAhead("events", MemoryClient())
         self.quotas = Quotas(self.table, lambda _: 10_000)
-        self.planner = Planner(self.table, plans=True, pools=lambda: True)
+        self.planner = Planner(self.table, pools=lambda: True)
         self.plan_store = PlanStore(self.table)
         self.run_store = RunStore(self.events, self.clock, KEPT)
         self.run_reader = RunReader(self.events)
