@@ -1,6 +1,6 @@
 """Which spaces are evaluated at a minute: those that were woken, and the others in their turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from patchbay.alerts.schedule import (
     lane_of,
     phase_of,
 )
-from patchbay.alerts.wakes import watch_key
+from patchbay.alerts.wakes import COVERED, watch_key
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.wheel import minute_number
 from patchbay.deployment import Deployment
@@ -86,27 +86,46 @@ def test_a_space_without_rules_is_not_woken(tenant: Tenant) -> None:
     assert Table("IntegrationsTable").get(watch_key(tenant.space_id)) is None
 
 
-def test_errors_wake_a_space_once_a_minute(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wake_stands_for_those_of_some_minutes(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_rule(tenant, channels=[BUS])
     now = settled(tenant)
     written: list[Update] = []
-    write = Table.write
+    read: list[Key] = []
+    write, get_all = Table.write, Table.get_all
 
     def note(table: Table, one: Update) -> None:
         written.append(one)
         write(table, one)
 
+    def note_read(table: Table, keys: Iterable[Key], *, consistent: bool) -> dict[Key, Item]:
+        read.extend(keys := list(keys))
+        return get_all(table, keys, consistent=consistent)
+
     monkeypatch.setattr(Table, "write", note)
+    monkeypatch.setattr(Table, "get_all", note_read)
     store = Deployment(clock=lambda: now)
     for _ in range(20):
         store.wake([tenant.space_id])
-    assert len(written) == 1
-    # Another process does not know that; the item does
-    Deployment(clock=lambda: now).wake([tenant.space_id])
-    woken = watch(tenant)
-    assert woken["woken"] == minute_number(now)
-    Deployment(clock=lambda: now + MINUTE).wake([tenant.space_id])
-    assert watch(tenant)["woken"] == minute_number(now) + 1
+    assert (len(written), len(read)) == (1, 1)
+    # Another process does not know that, and reads it
+    Deployment(clock=lambda: now + COVERED * MINUTE).wake([tenant.space_id])
+    assert (len(written), len(read)) == (1, 2)
+    assert watch(tenant)["woken"] == minute_number(now)
+    later = now + (COVERED + 1) * MINUTE
+    Deployment(clock=lambda: later).wake([tenant.space_id])
+    assert watch(tenant)["woken"] == minute_number(later)
+
+
+def test_a_space_without_rules_costs_a_read_in_some_minutes(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise AssertionError("written")
+
+    monkeypatch.setattr(Table, "write", fail)
+    Deployment().wake([tenant.space_id])
 
 
 def test_a_wake_that_fails_fails_nothing_else(
@@ -141,14 +160,14 @@ def test_a_wake_during_an_evaluation_is_not_lost(
     read = spaces.read(tenant.space_id, now)
     # When an error wakes the space in between
     Deployment(clock=lambda: now).wake([tenant.space_id])
-    spaces.settle(read, now, None)
+    spaces.settle(read, now, None, is_firing=False)
     # Then the space is still due
     assert is_due(tenant, now + MINUTE)
     # As it is after an evaluation in the minute of the wake, whose other errors wake nobody
-    spaces.settle(spaces.read(tenant.space_id, now), now, None)
+    spaces.settle(spaces.read(tenant.space_id, now), now, None, is_firing=False)
     assert is_due(tenant, now + MINUTE)
     later = now + SETTLE_MINUTES * MINUTE
-    spaces.settle(spaces.read(tenant.space_id, later), later, None)
+    spaces.settle(spaces.read(tenant.space_id, later), later, None, is_firing=False)
     assert not is_due(tenant, later + MINUTE)
 
 

@@ -1233,6 +1233,7 @@ class MonitorDeployment(Deployment):
             self.announcer.announce,
             self.clock,
             self.auto_disable,
+            self.wake,
         )
         groups = GroupReader(self.run_store, self.monitored_tests, self.clock)
         return PlanReader(

@@ -31,6 +31,7 @@ class Happening:
     number: int = 1
     of: int = 0
     fault: bool = False
+    in_new_process: bool = False
 
     @property
     def at(self) -> datetime:
@@ -83,6 +84,7 @@ HAPPENINGS = st.builds(
     number=st.integers(1, 12),
     of=st.integers(0, 2),
     fault=st.booleans().map(bool),
+    in_new_process=st.booleans(),
 )
 SCOPES = st.sampled_from(
     [{}, {"per": "integration_type"}, {"per": "connection"}, {"integration_type": "webhook"}]
@@ -143,7 +145,8 @@ def run(
             if happening.minute == minute:
                 due.now = happening.at
                 if happening.wakes(history) and not lost:
-                    due.wake([SPACE])
+                    wake = due.waker() if happening.in_new_process else due.wake
+                    wake([SPACE])
                 happening.apply(history)
         each.minute(START + minute * MINUTE, everything=True)
         due.minute(START + minute * MINUTE)
@@ -235,6 +238,45 @@ def test_a_quiet_space_is_looked_at_each_quarter_of_an_hour_and_nothing_is_writt
     assert due.evaluations <= SETTLE_MINUTES + 1 + MINUTES // LOOK_MINUTES + 1
     # It became quiet by one write; another made its rule
     assert due.table.writes == len(rules) + 1
+
+
+def writes_of(rules: list[NewAlertRule], every: int) -> tuple[int, int]:
+    """Writes of an index or a watch while a connection fails every so many minutes, each time in
+    another process, and the number of its failures."""
+    failures = [
+        Happening(minute, 10, "error", in_new_process=True) for minute in range(20, 110, every)
+    ]
+    _, due, _ = run(rules, failures)
+    return due.table.writes - len(rules), len(failures)
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_errors_while_an_alert_fires_write_nothing(every: int) -> None:
+    writes, failures = writes_of([rule(rate(**HOUR))], every)
+    assert failures >= 18
+    # Quiet, woken, firing; it fires to the end
+    assert writes == 3
+
+
+@pytest.mark.parametrize(("every", "writes"), [(1, 90 // 4), (5, 90 // 5)])
+def test_errors_that_no_alert_fires_of_wake_once_in_some_minutes(every: int, writes: int) -> None:
+    found, _ = writes_of([rule(rate(minimum_events=1000))], every)
+    assert found <= writes + 3
+
+
+@pytest.mark.parametrize("minutes", range(1, 16))
+def test_what_trusted_in_an_alert_that_ended_is_evaluated(minutes: int) -> None:
+    happenings = [
+        Happening(20, 10, "error"),
+        # This process reads that the space is awake, just before the alert ends
+        Happening(22, 20, "error"),
+        Happening(22, 40, "success", 20),
+        Happening(22 + minutes, 10, "error", 40),
+    ]
+    each, due, _ = run([rule(rate())], happenings)
+    assert due.written == each.written
+    fired = [one.minute for one in due.written if one.phase == "firing"]
+    assert fired == [20, 22 + minutes]
 
 
 @given(second=st.floats(0.001, 59.9), minute=st.integers(1, 60))

@@ -59,6 +59,10 @@ class MemoryTable:
     def put(self, item: Item) -> None:
         self.items[Key(item["pk"], item["sk"])] = item
 
+    def get_all(self, keys: Iterable[Key], *, consistent: bool) -> dict[Key, Item]:
+        assert not consistent
+        return {key: self.items[key] for key in keys if key in self.items}
+
     def query_all(
         self,
         pk: str,
@@ -178,7 +182,7 @@ class World:
         self.now = START
         self.written: list[Written] = []
         self.evaluations = 0
-        self.wake = RuleWaker(cast(Any, self.table), lambda: self.now)
+        self.wake = self.waker()
         self._watched = WatchedSpaces(cast(Any, self.table))
         it = cast(Any, history)
         self._evaluator = Evaluator(
@@ -201,6 +205,10 @@ class World:
             )
             self.table.put(rule_item(rule))
             self.table.write(_watched(SPACE, START, +1))
+
+    def waker(self) -> RuleWaker:
+        """That of another process."""
+        return RuleWaker(cast(Any, self.table), lambda: self.now)
 
     def minute(self, now: datetime, *, everything: bool = False) -> None:
         """Evaluates what is due, or everything."""

@@ -231,7 +231,7 @@ class Evaluator:
             self._wake_notifier(outcome.deliveries)
         if active or outcome.is_open:
             change = now if outcome.is_open else outcome.change
-            self._watched.settle(watched, now, change)
+            self._watched.settle(watched, now, change, is_firing=outcome.is_firing)
         else:
             self._watched.stop(watched)
         return outcome.deliveries
@@ -260,10 +260,10 @@ class Evaluator:
             before = tracked.get(key, TrackedSubject(subject))
             state = before.state
             if state.since is not None and now < state.since:
-                outcome.is_open = True
+                outcome.is_left(tracked.values())
                 continue  # this minute comes late: the state is newer
             if not in_time():
-                outcome.is_open = True
+                outcome.is_left(tracked.values())
                 return
             firing = state.phase is AlertPhase.FIRING
             result = snapshot.evaluate(rule, subject, firing=firing)
@@ -278,6 +278,8 @@ class Evaluator:
             elif new_channels:
                 words = snapshot.in_words(rule, subject, result.summary)
                 outcome.deliveries += self._alerts.tell(rule, before, new_channels, words, now)
+            if transition.state.phase is AlertPhase.FIRING:
+                outcome.is_firing = True
             if transition.state.is_open:
                 outcome.is_open = True
             else:
@@ -342,11 +344,18 @@ class _SpaceGone(Exception):
 @dataclass(slots=True)
 class _Outcome:
     """What an evaluation of a space came to. `is_open` is whether the next minute has to look at it
-    again, `change` the earliest moment at which it has to otherwise."""
+    again, `is_firing` whether an alert fires, so that this goes on for a while, and `change` the
+    earliest moment at which it has to otherwise."""
 
     deliveries: list[Key] = field(default_factory=list)
     is_open: bool = False
+    is_firing: bool = False
     change: datetime | None = None
+
+    def is_left(self, tracked: Iterable[TrackedSubject]) -> None:
+        """Not all of these was evaluated."""
+        self.is_open = True
+        self.is_firing |= any(one.state.phase is AlertPhase.FIRING for one in tracked)
 
     def may_change(self, moment: datetime | None) -> None:
         self.change = min(filter(None, (self.change, moment)), default=None)

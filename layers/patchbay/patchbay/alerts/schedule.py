@@ -34,6 +34,13 @@ SETTLE_MINUTES: Final = 6
 two, whichever clock was ahead, and indexes have it. The others save units: to move an entry away
 and back costs as much as seven evaluations, and monitors often find an error every five minutes."""
 
+FIRING_MINUTES: Final = 24 * 60
+"""A space with an alert that fires is woken this far ahead, so that its errors need not wake it."""
+
+_RENEWED_MINUTES: Final = 60
+_AHEAD_MINUTES: Final = 3
+"""How late an evaluation may be, and so how far ahead of it a wake may be noted."""
+
 _AT_ONCE: Final = "0"
 """Sorts before every minute."""
 _MINUTE: Final = timedelta(minutes=1)
@@ -80,7 +87,7 @@ def next_entry(space_id: str, now: datetime, change: datetime | None, woken: int
     """Where a space belongs after an evaluation at `now`.
 
     `change` is the earliest moment at which time alone may change one of its alerts, None if it
-    can't. `woken` is the number of the minute in which the space was last woken.
+    can't. `woken` is the number of the minute for which the space was last woken.
     """
     if minute_number(now) < woken + SETTLE_MINUTES:
         return at_once(space_id)
@@ -91,6 +98,20 @@ def next_entry(space_id: str, now: datetime, change: datetime | None, woken: int
     if number <= minute_number(now) + 1:
         return at_once(space_id)
     return Entry(due_pk(lane_of(space_id)), f"{_minute_text(change)}#{space_id}")
+
+
+def woken_after(now: datetime, woken: int, *, is_firing: bool) -> int:
+    """The minute for which a space is noted as woken after an evaluation at `now`, given that for
+    which it was.
+
+    While an alert fires, it is far ahead, which costs two writes for each time that alerts fire.
+    When none does any more, the space is woken a last time: what trusted in the alert to be
+    evaluated is.
+    """
+    number = minute_number(now)
+    if is_firing:
+        return woken if woken > number + _RENEWED_MINUTES else number + FIRING_MINUTES
+    return min(woken, number + _AHEAD_MINUTES)
 
 
 def horizon(now: datetime) -> datetime:

@@ -31,6 +31,7 @@ from patchbay.alerts.schedule import (
     due_until,
     next_entry,
     quiet_pk,
+    woken_after,
 )
 from patchbay.alerts.state_machine import TrackedSubject
 from patchbay.alerts.store import read_tracked
@@ -110,16 +111,20 @@ class WatchedSpaces:
         rules = self._rules_of(space_id, watch, now)
         return WatchedSpace(space_id, rules.all, tracked, watch, rules.unwatched)
 
-    def settle(self, space: WatchedSpace, now: datetime, change: datetime | None) -> None:
-        """Moves a space to where it belongs after an evaluation at `now`: see `next_entry`.
+    def settle(
+        self, space: WatchedSpace, now: datetime, change: datetime | None, *, is_firing: bool
+    ) -> None:
+        """Moves a space to where it belongs after an evaluation at `now`: see `next_entry`, and
+        `woken_after` for `is_firing`.
 
         Does nothing if it was woken, or a rule was edited, since it was read.
         """
-        to = next_entry(space.id, now, change, space.watch.get("woken", 0))
-        if (space.watch.get(INDEX_PK), space.watch.get(INDEX_SK)) != to:
-            self._write(
-                Update(watch_key(space.id), values=to.attributes, condition=_as_read(space.watch))
-            )
+        before = space.watch.get("woken", 0)
+        woken = woken_after(now, before, is_firing=is_firing)
+        to = next_entry(space.id, now, change, woken)
+        if (space.watch.get(INDEX_PK), space.watch.get(INDEX_SK), before) != (*to, woken):
+            values = to.attributes if woken == before else {**to.attributes, "woken": woken}
+            self._write(Update(watch_key(space.id), values=values, condition=_as_read(space.watch)))
         self._adopt(space)
 
     def stop(self, space: WatchedSpace) -> None:

@@ -1,9 +1,10 @@
 """Records the tests of groups as runs, and does what follows from them.
 
-1. The snapshots of tests that read live items are kept with their plans.
-2. The run of each group is put once. What stands is the truth, whichever sweep wrote it; a test
+1. The spaces of failures are woken: what is cut off after this has woken them for nothing.
+2. The snapshots of tests that read live items are kept with their plans.
+3. The run of each group is put once. What stands is the truth, whichever sweep wrote it; a test
    that the run lacks becomes a single.
-3. From what stands follows the health of the connection, unless its entry says all of that, and the
+4. From what stands follows the health of the connection, unless its entry says all of that, and the
    mark of the last test that passed, when a success ends.
 
 Each step may be repeated. All of it blocks.
@@ -61,6 +62,7 @@ from patchbay.platform.logging import log_exception
 from patchbay.runs.model import Run, RunEntry, RunKey
 from patchbay.runs.reader import RunReader
 from patchbay.runs.store import RunStore, RunTooLate
+from patchbay.tenancy.wakes import Wake
 
 _WRITERS: Final = 20
 
@@ -106,6 +108,7 @@ class RunRecorder:
         announce: Announce,
         clock: Clock,
         disable: AutoDisable,
+        wake: Wake,
     ) -> None:
         self._table = table
         self._store = store
@@ -118,6 +121,7 @@ class RunRecorder:
         self._clock = clock
         self._disable = disable
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="record")
+        self._wake = wake
 
     def record(
         self,
@@ -132,6 +136,7 @@ class RunRecorder:
         keys = {plan.connection_id: _name(group) for group in groups for plan in group.plans}
         for test, finished in results:
             mine[keys[test.connection_id]][test.connection_id] = (test, finished)
+        self._wake(test.plan.space_id for test, finished in results if _is_error(finished))
         pool = self._writers
         list(pool.map(self._keep, [test for test, _ in results if test.has_live_items]))
         noted = pool.map(lambda group: self._recorded(group, mine[_name(group)]), groups)
@@ -314,6 +319,11 @@ class RunRecorder:
             self._moves.review(plans[0].group, plans, group.key.minute, now)
         except TemporarilyUnavailable as error:
             log_exception("layout not reviewed", error, cell=str(group.key.cell))
+
+
+def _is_error(finished: FinishedTest) -> bool:
+    """Whether a test is counted as an error, which rules look at."""
+    return not finished.report.passed and finished.report.blame != "platform"
 
 
 def _is_known(before: TestBefore, entry: RunEntry, minute: datetime) -> bool:
