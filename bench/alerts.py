@@ -1,4 +1,5 @@
-"""How many spaces with rules one evaluator does in a minute, their cost, and how fast days fold.
+"""How many spaces with rules one evaluator does in a minute, their cost, and how fast days that are
+over are folded and closed.
 
 The product runs alone in the measured process; AWS is another one (`stand_in`, 5 ms a call). Of the
 spaces 90% are quiet, 8% have an error every five minutes, and 2% have an alert that fires. Each has
@@ -19,6 +20,7 @@ from uuid import UUID
 from bench import prices
 from bench.fleet import MINUTE
 from bench.report import Row, table
+from bench.runs import DAY, Monitors
 from bench.stand_in import CALL_SECONDS, StandIn, stand_in
 from patchbay.alerts.evaluation_queue import EvaluationBatch
 from patchbay.alerts.evaluator import EvaluationReport
@@ -36,6 +38,8 @@ from patchbay.tenancy.model import NewOrganization, Organization
 SPACES: Final = 1000
 BUDGET: Final = 20_000
 FOLDS_BUDGET: Final = 49_000
+CLOSINGS_BUDGET: Final = 200_000
+"""A million connections, five in each space."""
 START: Final = datetime(2026, 2, 17, 9, 50, 20, tzinfo=UTC)
 MEGABYTES: Final = 1024
 """The memory of the function in template.yaml. A whole vCPU is 1,769 MB."""
@@ -44,12 +48,16 @@ _MONTH: Final = 30 * 24 * 60
 _ERRORS_EVERY: Final = 5
 _FOLDED: Final = 50
 """Spread space-days, of 24 hours on four shards each."""
+_BUDGET_SECONDS: Final = 400 * 96
+"""What the function that folds, and then closes, has for each of both in a day."""
+_CLOSED: Final = (("with 5 connections", 48, 1, 5), ("with 1, in pools of 24", 4, 24, 1))
+"""Days of runs at 5 minutes: cells, the spaces of each, and their connections."""
 
 
 def rows() -> list[Row]:
     with stand_in() as aws, mock.patch.dict(os.environ, _environment(aws)):
         minute = _Minutes(aws)
-        return [*minute.steady(), *minute.woken(), *_folds(aws)]
+        return [*minute.steady(), *minute.woken(), *_folds(aws), *_closings(aws)]
 
 
 def _environment(aws: StandIn) -> dict[str, str]:
@@ -259,11 +267,33 @@ def _folds(aws: StandIn) -> Iterator[Row]:
         aws.pace(0)
     if folder.run(timedelta(hours=1)).days:
         raise RuntimeError("days are left")
-    # 110 s of each quarter of an hour.
-    folded = _FOLDED / seconds * 110 * 96
+    folded = _FOLDED / seconds * _BUDGET_SECONDS
     what = "spread space-days that are folded in a day"
     yield Row(what, folded, "days", FOLDS_BUDGET, more_is_better=True)
     yield Row("folding a spread space-day: CPU", cpu / _FOLDED * 1000, "ms")
+
+
+def _closings(aws: StandIn) -> Iterator[Row]:
+    events = Table("EventsTable")
+    now = DAY + timedelta(days=1, hours=2)
+    for name, cells, spaces, connections in _CLOSED:
+        for number in range(cells):
+            monitors = Monitors(spaces, connections, number + 1)
+            monitors.record_until(DAY + timedelta(days=1))
+            _write(events, list(monitors.items()))
+        closer = Deployment(clock=lambda: now).day_closer
+        aws.pace(CALL_SECONDS)
+        began, used = time.monotonic(), time.process_time()
+        done = closer.run(timedelta(hours=1))
+        seconds, cpu = time.monotonic() - began, time.process_time() - used
+        aws.pace(0)
+        if done.closed != cells or done.oldest is not None or done.unexpected:
+            raise RuntimeError(f"days are left: {done}")
+        days = cells * spaces
+        closed = days / max(seconds, cpu) * _BUDGET_SECONDS
+        what = f"days of spaces {name} that are closed in a day"
+        yield Row(what, closed, "days", CLOSINGS_BUDGET, more_is_better=True)
+        yield Row(f"closing a day of a space {name}: CPU", cpu / days * 1000, "ms")
 
 
 def _write(into: Table, items: list[Item]) -> None:

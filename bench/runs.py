@@ -21,7 +21,7 @@ from patchbay.connections.wheel import minute_number
 from patchbay.health.monitor_runs import MonitorRuns
 from patchbay.health.periods import sort_keys_since
 from patchbay.health.store import EventStore
-from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb import Item, Table
 from patchbay.platform.ids import ulid_text
 from patchbay.runs.folding import DayCloser
 from patchbay.runs.model import Cell, Run, RunEntry, RunKey, shape_id
@@ -95,10 +95,10 @@ def _write_units(request: Any) -> int:
 
 
 class Monitors:
-    """Monitors of one cell for a day."""
+    """Monitors of one cell for a day. Another `number` is another cell."""
 
-    def __init__(self, spaces: int, connections: int) -> None:
-        self._chance = chance = random.Random(1)  # noqa: S311 - repeatable
+    def __init__(self, spaces: int, connections: int, number: int = 1) -> None:
+        self._chance = chance = random.Random(number)  # noqa: S311 - repeatable
         self.meter = Meter()
         client: Any = self.meter
         self.table = Table("events", client)
@@ -109,7 +109,7 @@ class Monitors:
             for _ in range(spaces)
         }
         self.now = DAY
-        self.cell = Cell.of_pool(1) if spaces > 1 else Cell.of_space(next(iter(self.spaces)))
+        self.cell = Cell.of_pool(number) if spaces > 1 else Cell.of_space(next(iter(self.spaces)))
         self.tests = 0
         self._store = RunStore(self.table, lambda: self.now, KEPT)
         self._usual = {
@@ -128,6 +128,11 @@ class Monitors:
             self.tests += len(self._usual)
             self._streak += 1
             self.now += timedelta(minutes=INTERVAL)
+
+    def items(self) -> Iterator[Item]:
+        """All that is stored."""
+        for pk in {item["pk"]["S"] for item in self.meter.scan_items()}:
+            yield from self.table.query_all(pk)
 
     def close(self) -> None:
         self.now += timedelta(hours=2)

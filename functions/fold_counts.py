@@ -7,8 +7,8 @@ from patchbay.deployment import Deployment
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.metrics import log_counts, report_if_late
 
-BUDGET: Final = timedelta(seconds=110)
-"""Twice within the function's 300 s: one day may take a while when its spaces are written to."""
+BUDGET: Final = timedelta(seconds=400)
+"""Twice within the function's 900 s: one day may take a while when its spaces are written to."""
 
 MOST_CLOSING_LAG: Final = timedelta(days=1)
 """Since the end of the day. Runs are stored for four days: until then, nothing is lost."""

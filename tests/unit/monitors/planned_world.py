@@ -49,6 +49,7 @@ from patchbay.runs.reader import RunReader
 from patchbay.runs.store import RunStore
 from patchbay.tenancy.keys import organization_key, space_key
 from patchbay.tenancy.quotas import Quotas
+from patchbay.tenancy.wakes import wake_nobody
 from tests.simulator.memory_dynamodb import MemoryClient
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
@@ -145,6 +146,7 @@ class PlannedWorld:
             lambda many: self.announced.extend(one.type for one in many),
             self.clock,
             NO_AUTO_DISABLE,
+            wake_nobody,
         )
         unsealed: Any = SimpleNamespace(read_ahead=lambda *_: [])
         nothing: Any = None

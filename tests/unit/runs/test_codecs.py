@@ -12,7 +12,7 @@ from patchbay.health.buckets import Bucket
 from patchbay.health.model import event_of_test
 from patchbay.platform.ids import ulid_bytes, ulid_text
 from patchbay.runs.bits import decode_bits, encode_bits
-from patchbay.runs.codec import decode_run, decode_space, encode_run, spaces_in
+from patchbay.runs.codec import decode_group, decode_run, encode_run, groups_in
 from patchbay.runs.day import (
     ClosedDay,
     ClosedHours,
@@ -77,9 +77,10 @@ def test_a_run_is_read_as_it_was_written(run: Run) -> None:
     stored = encode_run(run)
 
     assert decode_run(run.key, stored) == run
-    assert spaces_in(run.key, stored) == sorted(run.entries)
-    for space_id in run.entries:
-        assert decode_space(run.key, stored, space_id) == run.entries[space_id]
+    groups = groups_in(run.key, stored)
+    assert list(groups) == sorted(run.entries)
+    for space_id, group in groups.items():
+        assert decode_group(stored, group) == run.entries[space_id]
 
 
 @given(runs(), st.data())

@@ -14,7 +14,7 @@ its space. The decoder takes nothing but what the encoder returns.
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from patchbay.platform.ids import ulid_bytes, ulid_text
@@ -30,6 +30,14 @@ _UUID_BYTES: Final = 16
 _MOST_SHARED: Final = 15
 _MOST_BITS: Final = 63
 """A number that takes more is no time and no count."""
+
+
+class Group(NamedTuple):
+    """The entries of a space in a stored run: where they begin and end, and how many they are."""
+
+    start: int
+    end: int
+    number: int
 
 
 def encode_run(run: Run) -> bytes:
@@ -54,21 +62,15 @@ def decode_run(key: RunKey, stored: bytes) -> Run:
     return Run(
         key,
         {
-            space_id: tuple(_decode_entries(stored, start, end, number))
-            for space_id, (start, end, number) in _groups(key, stored).items()
+            space_id: decode_group(stored, group)
+            for space_id, group in groups_in(key, stored).items()
         },
     )
 
 
-def decode_space(key: RunKey, stored: bytes, space_id: str) -> tuple[RunEntry, ...]:
+def decode_group(stored: bytes, group: Group) -> tuple[RunEntry, ...]:
     """The entries of one space; the others are not decoded. Raises `ValueError`."""
-    group = _groups(key, stored).get(space_id)
-    return tuple(_decode_entries(stored, *group)) if group else ()
-
-
-def spaces_in(key: RunKey, stored: bytes) -> list[str]:
-    """The spaces that have entries. Raises `ValueError`."""
-    return list(_groups(key, stored))
+    return tuple(_decode_entries(stored, *group))
 
 
 def put_number(out: bytearray, number: int) -> None:
@@ -133,18 +135,18 @@ def ulid_of(connection_id: str) -> bytes:
     return ulid_bytes(connection_id)
 
 
-def _groups(key: RunKey, stored: bytes) -> Mapping[str, tuple[int, int, int]]:
-    """For each space, where its entries begin, where they end, and how many they are."""
+def groups_in(key: RunKey, stored: bytes) -> Mapping[str, Group]:
+    """The groups of the spaces that have entries. Raises `ValueError`."""
     if not stored or stored[0] != _VERSION:
         raise ValueError("a run of an unknown version")
-    groups: dict[str, tuple[int, int, int]] = {}
+    groups: dict[str, Group] = {}
     spaces, at = number_at(stored, 1)
     before = ""
     for _ in range(spaces):
         space_id = key.cell.space_id
         if space_id is None:
             packed, at = bytes_at(stored, at, _UUID_BYTES)
-            space_id = str(UUID(bytes=packed))
+            space_id = _space_of(packed)
         if space_id <= before:
             raise ValueError("spaces are not in order")
         number, at = number_at(stored, at)
@@ -152,7 +154,7 @@ def _groups(key: RunKey, stored: bytes) -> Mapping[str, tuple[int, int, int]]:
         at = start + length
         if at > len(stored) or not number:
             raise ValueError("ends too early")
-        groups[space_id] = start, at, number
+        groups[space_id] = Group(start, at, number)
         before = space_id
     if at != len(stored):
         raise ValueError("goes on too long")
@@ -196,6 +198,11 @@ def _decode_entries(stored: bytes, at: int, end: int, number: int) -> Iterable[R
         before = ulid
     if at != end:
         raise ValueError("entries of another size")
+
+
+@lru_cache(maxsize=65_536)
+def _space_of(packed: bytes) -> str:
+    return str(UUID(bytes=packed))
 
 
 def _uuid_bytes(space_id: str) -> bytes:

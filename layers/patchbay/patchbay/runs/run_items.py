@@ -1,14 +1,15 @@
 """Runs as items of the events table: how one is written, and reading those of a cell."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 
 from patchbay.connections.wheel import moment_of
 from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
-from patchbay.runs.codec import decode_run, decode_space, encode_run, spaces_in
+from patchbay.runs.codec import Group, decode_group, decode_run, encode_run, groups_in
 from patchbay.runs.day import SpaceRun
 from patchbay.runs.keys import read_run_key, run_key, runs_between, runs_pk
 from patchbay.runs.model import Cell, Run, RunKey
@@ -17,7 +18,7 @@ RUNS_KEPT: Final = timedelta(days=4)
 """How long a run is stored: its day is closed long before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunItem:
     """A run as it is stored. Entries are decoded when they are needed."""
 
@@ -39,12 +40,17 @@ class RunItem:
     @property
     def spaces(self) -> list[str]:
         """The spaces that have entries in it."""
-        return spaces_in(self.key, self.packed)
+        return list(self._groups)
 
     def of_space(self, space_id: str) -> SpaceRun | None:
         """What the run has of a space; None if that is nothing."""
-        entries = decode_space(self.key, self.packed, space_id)
-        return SpaceRun(self.key, entries) if entries else None
+        group = self._groups.get(space_id)
+        return SpaceRun(self.key, decode_group(self.packed, group)) if group else None
+
+    @cached_property
+    def _groups(self) -> Mapping[str, Group]:
+        """Read once: a closing asks a run of a pool for each of its spaces."""
+        return groups_in(self.key, self.packed)
 
     @property
     def put(self) -> Put:
