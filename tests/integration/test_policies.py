@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import authorizer
+import credentials
 import deliver_notifications
 import dispatch_monitors
 import fold_counts
@@ -276,6 +277,9 @@ def calls(
         deletes = route.name.endswith("_delete")
         return turns["DELETE" if deletes else route.method]
 
+    # As if the rules of the space had been made long ago: what fails wakes it.
+    create_rule(tenant)
+    monkeypatch.setattr("patchbay.alerts.wakes._is_awake", lambda *_: False)
     # What is contained goes before its container.
     routes = sorted(ROUTES, key=lambda route: (turn(route), -len(route.path)))
     for now in ((0,), (1, 2), (3,)):
@@ -288,6 +292,10 @@ def calls(
             installed_by_end_users()
             # As a first test does that fails after the credential was tried
             recorder.named("installs", lambda ids, _: installs.deployment.wake(ids))(
+                [tenant.space_id], None
+            )
+            # As a use does that failed and is an event
+            recorder.named("credentials", lambda ids, _: credentials.deployment.wake(ids))(
                 [tenant.space_id], None
             )
             signed_in_browsers(monkeypatch)
@@ -457,6 +465,9 @@ def run_in_the_background(
         "record_deliveries": True,
         "status_page": {"enabled": True, "show_connections": True},
     }
+    for paused in (True, False):
+        space = tenant.client.patch(f"/spaces/{tenant.space_slug}", {"paused": paused})
+        assert space.status == 200
     space = tenant.client.patch(f"/spaces/{tenant.space_slug}", asked)
     assert space.status == 200
     status_page = space.json["status_page"]["url"].rpartition("/")[2]
@@ -477,6 +488,7 @@ def run_in_the_background(
     with monkeypatch.context() as broken:
         broken.setattr("patchbay.alerts.rule_store.RuleStore.finish_deletion", interrupted)
         assert tenant.client.delete(rule).status == 503
+    evaluate_due(utc_now())
     monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)  # the others go to the queue
     create_rule(new_tenant("other", TENANT_PERMISSIONS), channels=[topic])
     for minute in range(4):
