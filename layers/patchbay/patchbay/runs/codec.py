@@ -32,7 +32,7 @@ _MOST_BITS: Final = 63
 """A number that takes more is no time and no count."""
 
 
-class Group(NamedTuple):
+class PackedGroup(NamedTuple):
     """The entries of a space in a stored run: where they begin and end, and how many they are."""
 
     start: int
@@ -68,7 +68,7 @@ def decode_run(key: RunKey, stored: bytes) -> Run:
     )
 
 
-def decode_group(stored: bytes, group: Group) -> tuple[RunEntry, ...]:
+def decode_group(stored: bytes, group: PackedGroup) -> tuple[RunEntry, ...]:
     """The entries of one space; the others are not decoded. Raises `ValueError`."""
     return tuple(_decode_entries(stored, *group))
 
@@ -135,11 +135,11 @@ def ulid_of(connection_id: str) -> bytes:
     return ulid_bytes(connection_id)
 
 
-def groups_in(key: RunKey, stored: bytes) -> Mapping[str, Group]:
+def groups_in(key: RunKey, stored: bytes) -> Mapping[str, PackedGroup]:
     """The groups of the spaces that have entries. Raises `ValueError`."""
     if not stored or stored[0] != _VERSION:
         raise ValueError("a run of an unknown version")
-    groups: dict[str, Group] = {}
+    groups: dict[str, PackedGroup] = {}
     spaces, at = number_at(stored, 1)
     before = ""
     for _ in range(spaces):
@@ -154,7 +154,7 @@ def groups_in(key: RunKey, stored: bytes) -> Mapping[str, Group]:
         at = start + length
         if at > len(stored) or not number:
             raise ValueError("ends too early")
-        groups[space_id] = Group(start, at, number)
+        groups[space_id] = PackedGroup(start, at, number)
         before = space_id
     if at != len(stored):
         raise ValueError("goes on too long")

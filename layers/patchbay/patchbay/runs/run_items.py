@@ -9,7 +9,7 @@ from typing import Final
 from patchbay.connections.wheel import moment_of
 from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
-from patchbay.runs.codec import Group, decode_group, decode_run, encode_run, groups_in
+from patchbay.runs.codec import PackedGroup, decode_group, decode_run, encode_run, groups_in
 from patchbay.runs.day import SpaceRun
 from patchbay.runs.keys import read_run_key, run_key, runs_between, runs_pk
 from patchbay.runs.model import Cell, Run, RunKey
@@ -48,7 +48,7 @@ class RunItem:
         return SpaceRun(self.key, decode_group(self.packed, group)) if group else None
 
     @cached_property
-    def _groups(self) -> Mapping[str, Group]:
+    def _groups(self) -> Mapping[str, PackedGroup]:
         """Read once: a closing asks a run of a pool for each of its spaces."""
         return groups_in(self.key, self.packed)
 
