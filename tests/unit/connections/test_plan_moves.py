@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from patchbay.connections.connection_items import connection_item, plan_writes, read_connection
+from patchbay.connections.connection_items import (
+    connection_change,
+    connection_item,
+    plan_writes,
+    read_connection,
+)
 from patchbay.connections.connection_model import UNTESTED, Connection, Monitor
 from patchbay.connections.health_status import RequiredAction
 from patchbay.connections.keys import BY_SPACE, connection_key
@@ -17,7 +22,7 @@ from patchbay.connections.plan_store import PlanStore, packed, unpacked
 from patchbay.connections.planner import Planner
 from patchbay.connections.plans import WHEEL, MonitorPlan
 from patchbay.connections.wheel import MonitorInterval, is_due, minute_number
-from patchbay.platform.dynamodb import Item, Key, Put, Table
+from patchbay.platform.dynamodb import Item, Key, Put, Table, Update
 from patchbay.tenancy.keys import space_key
 from tests.simulator.memory_dynamodb import MemoryClient
 
@@ -154,6 +159,41 @@ def test_a_space_in_the_index_gets_plans_and_no_minute_is_tested_twice(number: i
     assert not any("monitor_slot_pk" in item for item in world.client.scan_items())
     assert len({(plan.key.pk, plan.key.sk[:4]) for plan in world.plans()}) == 1
     assert world.moves.go_on(NOON + 100 * MINUTE, lambda: 100.0) == 0
+
+
+def test_a_pass_that_is_hours_late_takes_no_minute_from_sweeps_that_are_late() -> None:
+    world = World()
+    for one in range(3):
+        world.add(one, planned=False)
+    first = minute_number(NOON)
+    world.moves.adopt(ORGANIZATION, SPACE, SPACE, NOON)
+    found: dict[int, list[tuple[str, str]]] = {}
+    for passed in range(300):
+        found[passed] = world.tested_by(first + passed)
+        # The dispatcher was down for two hours, and catches up on one
+        if passed >= 120:
+            world.moves.go_on(NOON + passed * MINUTE, lambda: 100.0)
+            assert world.tested_by(first + passed - 59) == found[passed - 59]
+    assert not any("monitor_slot_pk" in item for item in world.client.scan_items())
+    assert {kind for tests in found.values() for _, kind in tests} == {"index", "plan"}
+
+
+@pytest.mark.parametrize("ends", [Lifecycle.PAUSED, Lifecycle.DISABLED])
+def test_a_connection_that_is_monitored_no_more_leaves_the_index(ends: Lifecycle) -> None:
+    # Given a connection that has a plan, and is still in the index
+    world = World()
+    world.add(1, planned=False)
+    world.moves.adopt(ORGANIZATION, SPACE, SPACE, NOON)
+    world.moves.go_on(NOON, lambda: 100.0)
+    old = world.connection(1)
+    assert old.plans
+    # When it is paused, or disabled
+    new = old.model_copy(update={"status": ends, "revision": 2, "plans": ()})
+    [update, *_] = connection_change(old, new)
+    assert isinstance(update, Update)
+    world.table.write(update)
+    # Then it is on the wheel no more, which the count of monitored connections follows from
+    assert not any("monitor_slot_pk" in item for item in world.client.scan_items())
 
 
 def test_a_space_that_grew_leaves_its_pool() -> None:
