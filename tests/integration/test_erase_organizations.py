@@ -221,16 +221,13 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     deployment.integrations.write(Put({**failed._asdict(), "outcome": "denied"}))
     monitor_with_a_plan(deployment, tenant)
     count_on_a_side_shard(deployment.events, tenant)
-    cell = Cell.of_space(tenant.space_id)
-    tested_by_monitor = {tenant.space_id: [connection["id"]]}
-    minute = utc_now().replace(second=0, microsecond=0)
-    Monitors(deployment.events, cell, tested_by_monitor, utc_now()).run_once(minute)
+    record_in_runs(deployment.events, tenant, connection["id"])
     return names.and_({"old_integration": old["id"], "old_connection": connection["id"]})
 
 
 def monitor_with_a_plan(deployment: Deployment, tenant: Tenant) -> None:
-    """A monitored connection that is moved to a plan, an edit whose snapshots are not dropped yet,
-    and the shape of a test."""
+    """A monitored connection whose space is moved, an edit whose snapshots are not dropped yet, and
+    the shape of a test."""
     monitor = {"enabled": True, "interval": "5m"}
     connection = create_connection(tenant, create_source(tenant), monitor=monitor)
     moves = deployment.plan_moves
@@ -240,6 +237,19 @@ def monitor_with_a_plan(deployment: Deployment, tenant: Tenant) -> None:
     deployment.integrations.write(Put({**mark, "organization_id": tenant.organization_id}))
     shape = {"pk": f"CON#{connection['id']}", "sk": "SHAPE#0123456789ab", "shape": b"{}"}
     deployment.events.write(Put(shape))
+
+
+def record_in_runs(events: Table, tenant: Tenant, connection_id: str) -> None:
+    """A test of today in a run of the space, and one in a pool's; and a day that is closed, whose
+    tests are in segments."""
+    tested = {tenant.space_id: [connection_id]}
+    for cell in (Cell.of_space(tenant.space_id), Cell.of_pool(5)):
+        monitors = Monitors(events, cell, tested, utc_now() - timedelta(days=2))
+        monitors.run_once(monitors.now.replace(second=0, microsecond=0))
+        monitors.now = utc_now()
+        monitors.close_days()
+        monitors.run_once(monitors.now.replace(second=0, microsecond=0))
+    assert events.query(f"SPACE#{tenant.space_id}#S").items
 
 
 def count_on_a_side_shard(table: Table, tenant: Tenant) -> None:

@@ -1,8 +1,9 @@
 """The wheel of monitors: at which minutes a monitored connection is tested. Pure.
 
-A connection has no timer. Its interval and a hash of its id decide: it is due at the minutes whose
-number since 1970, modulo the minutes of its interval, is its **phase**. The sparse index
-`monitor_slot` finds the connections of a minute:
+A connection has no timer. Its interval and a hash decide: it is due at the minutes whose number
+since 1970, modulo the minutes of its interval, is its **phase**. The hash is that of its group,
+if it has a plan (`plans`). For one that has none yet, as earlier releases left it, it is the hash
+of its id, and the sparse index `monitor_slot` finds the connections of a minute:
 
     pk `<interval>#<phase>`     sk `<place>#<connection id>`
 
