@@ -65,6 +65,6 @@ SCALE: Final = ScaleCosts(
     plan_bytes=1_150,
     write_units={50: 0.081, 5: 0.226, 1: 0.267},
     read_units={50: 0.8, 5: 0.8, 1: 1.0},
-    evaluator_spaces_a_minute=20_000,
-    closing_seconds={50: 17e-6, 5: 21e-6, 1: 104e-6},
+    evaluator_spaces_a_minute=60_000,
+    closing_seconds={50: 20e-6, 5: 32e-6, 1: 40e-6},
 )
