@@ -146,8 +146,8 @@ class Tenant:
         integration_id = self.post("/v1/integrations", draft).body["id"]
         self.post(f"/v1/integrations/{integration_id}/publish", {"version": "1.0.0"})
 
-    def connect(self, path: str) -> tuple[str, str]:
-        """A source that asks for this path, and a connection of it."""
+    def connect(self, path: str, **more: object) -> tuple[str, str]:
+        """A source that asks for this path, and a connection of it, which has `more`."""
         source = {
             "name": path,
             "integration": f"{self.slug}/tracker",
@@ -155,17 +155,14 @@ class Tenant:
             "secrets": {"api_key": "right-key"},
         }
         source_id = self.post(f"{self.connectors}/sources", source).body["id"]
-        connection = {"name": path, "source_id": source_id, "space": self.slug}
+        connection = {"name": path, "source_id": source_id, "space": self.slug, **more}
         return source_id, self.post(f"{self.connectors}/connections", connection).body["id"]
 
     def monitored(self, port: int) -> str:
         """The path of a connection to the server on this port, tested every minute."""
         self.publish_asking(port)
-        _, connection_id = self.connect("me")
-        path = f"{self.connectors}/connections/{connection_id}"
-        body = {"monitor": {"enabled": True, "interval": "1m"}}
-        assert self.client.call("PATCH", path, body).status == 200
-        return path
+        _, connection_id = self.connect("me", monitor={"enabled": True, "interval": "1m"})
+        return f"{self.connectors}/connections/{connection_id}"
 
 
 @dataclass(frozen=True)
