@@ -11,6 +11,8 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from local import emulator
@@ -41,21 +43,24 @@ def simulate(account: emulator.Account, events: int, seed: int) -> Outcome:
             ],
         )
     try:
-        return Simulation(_client(account), names, events, seed, seeded_threads=False).run()
+        with _client(account) as client:
+            return Simulation(client, names, events, seed, seeded_threads=False).run()
     finally:
         for name in names:
             admin.delete_table(TableName=name)
 
 
-def _client(account: emulator.Account) -> DynamoDBClient:
+@contextmanager
+def _client(account: emulator.Account) -> Iterator[DynamoDBClient]:
     endpoint = DynamoDBEndpoint.of_url(account.url, emulator.REGION)
     transport = KeptConnections(
         endpoint, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS
     )
     credentials = EnvironmentCredentials(account.environment())
-    return DynamoDBClient(
-        endpoint, credentials, transport, attempts=CALL_ATTEMPTS, seconds=CALL_SECONDS
-    )
+    with closing(transport):
+        yield DynamoDBClient(
+            endpoint, credentials, transport, attempts=CALL_ATTEMPTS, seconds=CALL_SECONDS
+        )
 
 
 async def _main(events: int, seed: int) -> int:
