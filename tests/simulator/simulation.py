@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 from patchbay.health.buckets import Bucket
 from patchbay.health.bus_intake import BusIntake, BusMessage
-from patchbay.health.folding import CountFolder
+from patchbay.health.folding import CountFolder, at_once
 from patchbay.health.model import Event
 from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period, Span, hours_since
@@ -227,7 +227,9 @@ class Simulation:
         self._seen_spread()
         self._folds += 1
         clock = NOW + self._folds * SETTLED
-        CountFolder(table, lambda: clock).run(timedelta(hours=1))
+        # Only the threads of the simulation take turns.
+        each = map if self._threads else at_once
+        CountFolder(table, lambda: clock, each).run(timedelta(hours=1))
         self._happened("folds")
 
     def _seen_spread(self) -> None:

@@ -6,7 +6,7 @@ oldest day on. A day's notes are deleted with its last side shards. The counts a
 step, so a fold that is interrupted or meets a writer is left as it is, and the next run goes on.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,12 +48,22 @@ class FoldReport:
     unexpected: list[Exception] = field(default_factory=list)
 
 
-class CountFolder:
-    """Folds the spread days of all spaces."""
+type EachLane = Callable[[Callable[[int], FoldReport], Iterable[int]], Iterable[FoldReport]]
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+
+def at_once(work: Callable[[int], FoldReport], lanes: Iterable[int]) -> list[FoldReport]:
+    """Works on all lanes at the same time, each in a thread."""
+    with ThreadPoolExecutor(LANES) as threads:
+        return list(threads.map(work, lanes))
+
+
+class CountFolder:
+    """Folds the spread days of all spaces. `each` does the work of the lanes, as `map` would."""
+
+    def __init__(self, table: Table, clock: Clock, each: EachLane = at_once) -> None:
         self._table = table
         self._clock = clock
+        self._each = each
 
     def run(self, budget: timedelta) -> FoldReport:
         """Folds the spread days, oldest first in each lane, until `budget` is used.
@@ -61,8 +71,7 @@ class CountFolder:
         An unexpected exception is raised at the end, after the other days were folded.
         """
         start = self._clock()
-        with ThreadPoolExecutor(LANES) as lanes:
-            done = list(lanes.map(lambda lane: self._lane(lane, start, budget), range(LANES)))
+        done = list(self._each(lambda lane: self._lane(lane, start, budget), range(LANES)))
         for one in done:
             if one.unexpected:
                 raise one.unexpected[0]
