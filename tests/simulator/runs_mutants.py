@@ -223,8 +223,12 @@ RULES: Final = (
     RuleBroken(
         "a connection leaves the index at once",
         "connections.plan_moves",
-        "connection.planned_from is not None and work.is_last",
-        "connection.planned_from is not None",
+        "leaves_index = work.is_last and any(name in item for name in INDEX_ATTRIBUTES)\n"
+        "        is_settled = not work.is_last or all(place.until is None for place in moved)\n"
+        "        if leaves_index and moved and _planned_from(connection, moved) > ended:",
+        "leaves_index = any(name in item for name in INDEX_ATTRIBUTES)\n"
+        "        is_settled = not work.is_last or all(place.until is None for place in moved)\n"
+        "        if False:",
         first=3,
     ),
     RuleBroken(
