@@ -29,9 +29,9 @@ from patchbay.platform.ids import new_id
 from patchbay.tenancy.keys import external_id_key
 from patchbay.tenancy.model import Organization
 
-SETTLED: Final = timedelta(minutes=10)
+SETTLED: Final = timedelta(minutes=20)
 """After an organization was closed: no process works for it any more. An authorizer accepts a key
-for 60 s, and a function ends within 300 s; whatever a queue delivers later finds nothing."""
+for 60 s, and a function ends within 900 s; whatever a queue delivers later finds nothing."""
 
 LEASE: Final = timedelta(seconds=330)
 """Longer than the function may run (template.yaml)."""
