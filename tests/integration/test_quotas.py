@@ -353,7 +353,8 @@ class World:
         assert self.client.post(path, body).status < 500
 
     def items(self, path: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.client.get(path).json["items"]
+        """None if an earlier step has deleted the space that they were in."""
+        items: list[dict[str, Any]] = self.client.get(path).json.get("items", [])
         return items
 
     def delete(self, path: str, listed: str) -> None:
