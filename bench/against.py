@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import gc
 import itertools
-import multiprocessing
 import os
 import socket
 import ssl
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from bench.http_test_cpu import ANSWER, AT_ONCE, SECRETS, VARIABLES, cpu_ms, prepare, read_release
+from bench.own_process import in_own_process
 from bench.report import Row, table
 from patchbay.checks.runner import run
 from patchbay.connection_tests.tester import Tester
@@ -103,15 +103,8 @@ def _servers(folder: Path) -> Iterator[tuple[int, int]]:
     authority.cert_pem.write_to_path(folder / "ca.pem")
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    spawn = multiprocessing.get_context("spawn")
-    parent, child = spawn.Pipe()
-    server = spawn.Process(target=_serve, args=(child, folder / "server.pem"), daemon=True)
-    server.start()
-    try:
-        yield parent.recv()
-    finally:
-        server.terminate()
-        server.join()
+    with in_own_process(_serve, folder / "server.pem") as ports:
+        yield ports
 
 
 def _serve(ready: Connection, certificate: Path) -> None:

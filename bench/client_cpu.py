@@ -5,7 +5,6 @@ The server is a process of its own that answers each request with one item.
 
 import asyncio
 import json
-import multiprocessing
 import os
 import ssl
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 import trustme
 
+from bench.own_process import SPAWN, in_own_process
 from bench.report import Row
 
 CALLS: Final = 500
@@ -66,7 +66,7 @@ def _botocores() -> Any:
 
 def _cpu(make: Callable[[], Any]) -> tuple[float, float]:
     """The milliseconds of making it, and of a call, in a process of its own."""
-    with ProcessPoolExecutor(1, _SPAWN) as process:
+    with ProcessPoolExecutor(1, SPAWN) as process:
         return process.submit(_measure, make).result()
 
 
@@ -104,16 +104,8 @@ def _server(scheme: str, folder: Path) -> Iterator[int]:
         authority.cert_pem.write_to_path(folder / "authority.pem")
         issued = authority.issue_cert("localhost")
         issued.private_key_and_cert_chain_pem.write_to_path(certificate)
-    parent, child = _SPAWN.Pipe()
-    process = _SPAWN.Process(
-        target=_serve, args=(child, certificate if certificate.exists() else None), daemon=True
-    )
-    process.start()
-    try:
-        yield parent.recv()
-    finally:
-        process.terminate()
-        process.join()
+    with in_own_process(_serve, certificate if certificate.exists() else None) as port:
+        yield port
 
 
 def _serve(ready: Pipe, certificate: Path | None) -> None:
@@ -137,6 +129,3 @@ def _serve(ready: Pipe, certificate: Path | None) -> None:
         await server.serve_forever()
 
     asyncio.run(forever())
-
-
-_SPAWN: Final = multiprocessing.get_context("spawn")

@@ -3,12 +3,13 @@
 Each path is a kind of answer, `/<status>/<kind>`: `/401/json`.
 """
 
-import multiprocessing
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection as Pipe
 from typing import Final
+
+from bench.own_process import in_own_process
 
 SIZE: Final = 64 * 1024
 
@@ -27,18 +28,9 @@ BODIES: Final[dict[str, Callable[[], str]]] = {
 }
 
 
-@contextmanager
-def hostile_server() -> Iterator[int]:
+def hostile_server() -> AbstractContextManager[int]:
     """Yields its port on loopback."""
-    spawn = multiprocessing.get_context("spawn")
-    parent, child = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(child,), daemon=True)
-    process.start()
-    try:
-        yield parent.recv()
-    finally:
-        process.terminate()
-        process.join()
+    return in_own_process(_serve)
 
 
 class _Handler(BaseHTTPRequestHandler):

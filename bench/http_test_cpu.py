@@ -16,7 +16,6 @@ import asyncio
 import gc
 import itertools
 import json
-import multiprocessing
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -25,6 +24,7 @@ from typing import Any, Final
 
 import h11
 
+from bench.own_process import in_own_process
 from bench.report import Row, table
 from patchbay.checks.plan import Plan
 from patchbay.checks.runner import run
@@ -171,14 +171,8 @@ def serve(ready: Connection) -> None:
 
 
 def rows() -> list[Row]:
-    parent, child = multiprocessing.get_context("spawn").Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(child,), daemon=True)
-    server.start()
-    try:
-        return asyncio.run(measure(parent.recv()))
-    finally:
-        server.terminate()
-        server.join()
+    with in_own_process(serve) as port:
+        return asyncio.run(measure(port))
 
 
 if __name__ == "__main__":

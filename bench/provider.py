@@ -1,12 +1,13 @@
 """A provider's API in a process of its own: it answers after a while, and counts requests."""
 
 import asyncio
-import multiprocessing
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
+
+from bench.own_process import SPAWN, in_own_process
 
 BODY = b'{"ok": true}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
@@ -56,13 +57,6 @@ class Provider:
 @contextmanager
 def provider() -> Iterator[Provider]:
     """One that answers at once until it is told to take longer."""
-    spawn = multiprocessing.get_context("spawn")
-    seconds, requests = spawn.Value("d", 0.0, lock=False), spawn.Value("L", 0, lock=False)
-    parent, child = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(child, seconds, requests), daemon=True)
-    process.start()
-    try:
-        yield Provider(parent.recv(), seconds, requests)
-    finally:
-        process.terminate()
-        process.join()
+    seconds, requests = SPAWN.Value("d", 0.0, lock=False), SPAWN.Value("L", 0, lock=False)
+    with in_own_process(serve, seconds, requests) as port:
+        yield Provider(port, seconds, requests)

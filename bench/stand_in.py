@@ -8,7 +8,6 @@ measures asks it under `/bench/…`, which no client of AWS does.
 import asyncio
 import base64
 import json
-import multiprocessing
 import os
 import secrets
 import socket
@@ -22,6 +21,7 @@ from multiprocessing.connection import Connection as Pipe
 from typing import Any, Final
 
 from bench.memory_tables import Counts, MemoryTables, Refused
+from bench.own_process import in_own_process
 from tests.integration.cloudformation import read_template
 
 CALL_SECONDS: Final = 0.005
@@ -213,12 +213,5 @@ class StandIn:
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
     """A fresh one, which answers at once until it is given a pace."""
-    spawn = multiprocessing.get_context("spawn")
-    parent, child = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(child,), daemon=True)
-    process.start()
-    try:
-        yield StandIn(parent.recv())
-    finally:
-        process.terminate()
-        process.join()
+    with in_own_process(serve) as port:
+        yield StandIn(port)
