@@ -25,8 +25,7 @@ from patchbay.connections.connection_items import (
     plan_writes,
     read_connection,
 )
-from patchbay.connections.connection_model import UNTESTED, Connection, Monitor
-from patchbay.connections.health_status import RequiredAction
+from patchbay.connections.connection_model import Monitor
 from patchbay.connections.keys import connection_key
 from patchbay.connections.layouts import BUSY, OWN, POOL, Form
 from patchbay.connections.lifecycle import Lifecycle
@@ -42,6 +41,7 @@ from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.ids import ulid_text
 from patchbay.tenancy.keys import space_key
 from patchbay.tenancy.quotas import Count
+from tests.sample_connection import sample_connection
 from tests.simulator.faults import Crash, FaultyClient
 from tests.simulator.memory_dynamodb import MemoryClient, Typed
 from tests.simulator.seeded_threads import SeededThreads
@@ -230,24 +230,14 @@ class Wheel:
     def _create(self, table: Table, space_id: str, *, planned: bool) -> None:
         """As `ConnectionStore` does. One that is not planned is in the index."""
         now = moment_of(self._now())
-        connection = Connection(
+        connection = sample_connection(
             id=f"con_{ulid_text(self._chance.randbytes(16))}",
             organization_id=ORGANIZATION,
-            name="n",
-            source_id="src_1",
-            destination_id=None,
-            configurations={},
             space=space_id,
             space_id=space_id,
             monitor=Monitor(enabled=True, interval=self._chance.choice(_INTERVALS)),
-            status=Lifecycle.ACTIVE,
-            health=UNTESTED,
-            required_action=RequiredAction.NONE,
             created_at=now,
             updated_at=now,
-            owns_source=False,
-            stated_status=None,
-            revision=1,
         )
         writes: list[Write] = []
         if planned:

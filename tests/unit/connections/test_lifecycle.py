@@ -7,32 +7,20 @@ import pytest
 
 from patchbay.connections.connection_changes import changed_connection
 from patchbay.connections.connection_model import UNTESTED, Connection, ConnectionPatch, Monitor
-from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.lifecycle import Lifecycle, may_become
 from patchbay.platform.errors import Conflict, InvalidInput
+from tests.sample_connection import sample_connection
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
 
 
 def connection(**changes: object) -> Connection:
-    made = Connection(
-        id="con_1",
-        organization_id="org_1",
-        name="CRM",
-        source_id="src_1",
-        destination_id=None,
+    made = sample_connection(
         configurations={"depth": 1, "tables": {"a": 1}},
-        space="home",
-        space_id="1",
         monitor=Monitor(),
-        status=Lifecycle.ACTIVE,
-        health=UNTESTED,
-        required_action=RequiredAction.NONE,
         created_at=NOW,
         updated_at=NOW,
-        owns_source=False,
-        stated_status=None,
-        revision=1,
     )
     return made.model_copy(update=changes)
 

@@ -13,8 +13,7 @@ from patchbay.connections.connection_items import (
     plan_writes,
     read_connection,
 )
-from patchbay.connections.connection_model import UNTESTED, Connection, Monitor
-from patchbay.connections.health_status import RequiredAction
+from patchbay.connections.connection_model import Connection, Monitor
 from patchbay.connections.keys import BY_SPACE, connection_key
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.plan_moves import PlanMoves
@@ -24,6 +23,7 @@ from patchbay.connections.plans import WHEEL, MonitorPlan
 from patchbay.connections.wheel import MonitorInterval, is_due, minute_number
 from patchbay.platform.dynamodb import Item, Key, Put, Table, Update
 from patchbay.tenancy.keys import space_key
+from tests.sample_connection import sample_connection
 from tests.simulator.memory_dynamodb import MemoryClient
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
@@ -77,24 +77,13 @@ class World:
         return read_connection(item)
 
     def add(self, number: int, *, planned: bool) -> None:
-        connection = Connection(
+        connection = sample_connection(
             id=f"con_{number:026d}",
             organization_id=ORGANIZATION,
-            name="n",
-            source_id="src_1",
-            destination_id=None,
-            configurations={},
             space=SPACE,
             space_id=SPACE,
-            monitor=Monitor(enabled=True),
-            status=Lifecycle.ACTIVE,
-            health=UNTESTED,
-            required_action=RequiredAction.NONE,
             created_at=NOON,
             updated_at=NOON,
-            owns_source=False,
-            stated_status=None,
-            revision=1,
         )
         if planned:
             connection = self.planner.begun(connection).connection

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.connections.connection_model import UNTESTED, Connection, Monitor
+from patchbay.connections.connection_model import UNTESTED, Connection
 from patchbay.connections.health_state import (
     AnnouncementType,
     HealthObservation,
@@ -15,7 +15,6 @@ from patchbay.connections.health_state import (
     next_state,
 )
 from patchbay.connections.health_status import HealthStatus, RequiredAction
-from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.steady_health import (
     StreakTest,
     changes_nothing,
@@ -24,6 +23,7 @@ from patchbay.connections.steady_health import (
     pending,
     streak_of,
 )
+from tests.sample_connection import sample_connection
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -54,26 +54,7 @@ def connection(state: HealthState, last: HealthObservation | None) -> Connection
     if last and state.is_failing:
         update = {"error_code": last.error_code, "error_message": last.error_message}
         health = health.model_copy(update=update)
-    return Connection(
-        id="con_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-        organization_id="o",
-        name="n",
-        source_id="s",
-        destination_id=None,
-        configurations={},
-        space="s",
-        space_id="s",
-        monitor=Monitor(enabled=True),
-        status=Lifecycle.ACTIVE,
-        health=health,
-        required_action=RequiredAction.NONE,
-        created_at=NOON,
-        updated_at=NOON,
-        owns_source=False,
-        stated_status=None,
-        state=state.encode(),
-        revision=1,
-    )
+    return sample_connection(health=health, state=state.encode())
 
 
 @given(tests)

@@ -21,14 +21,12 @@ from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.tester import PreparedTest
 from patchbay.connections.caught_up_health import CaughtUpHealth
 from patchbay.connections.connection_items import connection_item, plan_writes, read_connection
-from patchbay.connections.connection_model import UNTESTED, Connection, Monitor
+from patchbay.connections.connection_model import Connection, Monitor
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, HealthState
-from patchbay.connections.health_status import RequiredAction
 from patchbay.connections.keys import BY_SPACE, FAILING_INDEX, connection_key
-from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.plan_moves import PlanMoves
 from patchbay.connections.plan_store import PlanStore
 from patchbay.connections.planner import Planner
@@ -50,6 +48,7 @@ from patchbay.runs.store import RunStore
 from patchbay.tenancy.keys import organization_key, space_key
 from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.wakes import wake_nobody
+from tests.sample_connection import sample_connection
 from tests.simulator.memory_dynamodb import MemoryClient
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
@@ -182,24 +181,14 @@ class PlannedWorld:
 
     def add(self, number: int = 1, interval: MonitorInterval = MonitorInterval.MINUTE) -> str:
         connection = self.planner.begun(
-            Connection(
+            sample_connection(
                 id=f"con_{number:026d}",
                 organization_id=ORGANIZATION,
-                name="n",
                 source_id=f"src_{number:026d}",
-                destination_id=None,
-                configurations={},
-                space="main",
                 space_id=SPACE,
                 monitor=Monitor(enabled=True, interval=interval),
-                status=Lifecycle.ACTIVE,
-                health=UNTESTED,
-                required_action=RequiredAction.NONE,
                 created_at=NOON,
                 updated_at=NOON,
-                owns_source=False,
-                stated_status=None,
-                revision=1,
             )
         ).connection
         self.table.transact([Put(connection_item(connection)), *plan_writes(None, connection)])
