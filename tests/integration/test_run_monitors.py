@@ -324,11 +324,10 @@ def test_a_group_that_is_larger_than_a_page_is_cut(
     assert max(sizes) <= 3
 
 
+@pytest.mark.parametrize("form", ["plans"], indirect=True)
 def test_a_late_single_is_counted_when_another_test_of_its_message_is_not_recorded_yet(
-    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, form: str
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if form == "index":
-        pytest.skip("tests of the index are recorded one by one")
     # Given a late part of a group whose run stands: its first test is put, and not counted, when
     # the process ends
     monitored(tenant, server.port, ["me", "200", "401"])
