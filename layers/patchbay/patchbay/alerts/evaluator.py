@@ -353,7 +353,7 @@ class _Outcome:
     change: datetime | None = None
 
     def is_left(self, tracked: Iterable[TrackedSubject]) -> None:
-        """Not all of these was evaluated."""
+        """Not all of these were evaluated."""
         self.is_open = True
         self.is_firing |= any(one.state.phase is AlertPhase.FIRING for one in tracked)
 

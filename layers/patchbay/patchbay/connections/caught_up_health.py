@@ -4,6 +4,8 @@ The newest test of a steady connection is found by its plans. An edit that takes
 it others, would leave what was last written.
 """
 
+from datetime import datetime
+
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.newest_tests import NewestTests
@@ -17,10 +19,9 @@ class CaughtUpHealth:
         self._tests = tests
         self._health = health
 
-    def before_change(self, old: Connection, new: Connection) -> None:
+    def before_change(self, old: Connection, now: datetime) -> None:
         """Before a write that gives a connection other plans. A test that is on its way now is
         shown when the connection is tested again. Raises `TemporarilyUnavailable`."""
-        if old.plans == new.plans or (asked := tested(old)) is None:
-            return
-        for newest in self._tests.newest([asked], new.updated_at).values():
+        asked = filter(None, [tested(old)])
+        for newest in self._tests.newest(asked, now).values():
             self._health.catch_up(old, streak_test(newest))

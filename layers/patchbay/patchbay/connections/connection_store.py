@@ -101,7 +101,7 @@ class ConnectionStore:
         become others. Raises `TransactionRefused`."""
         planned = self._planner.changed(old, new)
         if old.plans and old.plans != planned.connection.plans:
-            self._caught_up().before_change(old, planned.connection)
+            self._caught_up().before_change(old, new.updated_at)
         return planned
 
     def wake_if_down(self, old: Connection | None, new: Connection) -> None:

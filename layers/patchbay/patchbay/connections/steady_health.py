@@ -89,7 +89,7 @@ def overlaid(state: HealthState, newest: StreakTest | None) -> HealthState:
     seen = newest.seen
     at = newest.at if seen else state.at
     if not state.is_failing:
-        return more_successes(state, at, newest.streak, more)
+        return replace(state, at=at, successes=newest.streak, tests=state.tests + more)
     ours = state.failed_code in OF_OUR_ADDRESS
     return replace(
         state,
@@ -106,31 +106,6 @@ def overlaid(state: HealthState, newest: StreakTest | None) -> HealthState:
 def unwritten(state: HealthState, newest: StreakTest | None) -> HealthObservation | None:
     """What the newest test of a run saw, if the stored state does not have it."""
     return None if newest is None or _is_known(state, newest) else newest.seen
-
-
-def more_successes(
-    state: HealthState, at: datetime | None, successes: int, more: int
-) -> HealthState:
-    """A connected state after so many more tests that passed. As `replace`, which takes twice as
-    long, and this is done for most tests."""
-    return HealthState(
-        state.status,
-        state.since,
-        at,
-        state.failures,
-        successes,
-        state.outcomes,
-        state.seen,
-        state.failing_from,
-        state.warned_at,
-        state.disabled,
-        state.expiry_told,
-        state.of_our_address,
-        state.tests + more,
-        state.failed,
-        state.failed_at,
-        state.failed_code,
-    )
 
 
 def is_one_more_success(
