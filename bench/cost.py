@@ -175,6 +175,8 @@ def gigabyte_seconds(template: Mapping[str, Any], module: str, seconds: float) -
         found for name, found in _resources(template, FUNCTION) if _module(name, template) == module
     )
     [architecture] = function.get("Architectures", defaults["Architectures"])
+    if isinstance(architecture, dict):
+        architecture = template["Parameters"][architecture["!Ref"]]["Default"]
     gigabytes = int(function.get("MemorySize", defaults["MemorySize"])) / 1024
     return {f"GB second, {architecture}": seconds * gigabytes}
 

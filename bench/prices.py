@@ -45,6 +45,8 @@ PRICES: Final[Mapping[str, Price]] = {
 type Amounts = Mapping[str, float]
 """How many of what has a price, by the names of `PRICES`."""
 
+_GB_SECOND: Final = "GB second, arm64"
+"""Of the default of the parameter `Architecture`."""
 _AUTHORIZER_SECONDS: Final = 0.010
 _FUNCTION_SECONDS: Final = 0.030
 _HTTP_GB: Final = 0.5
@@ -67,10 +69,10 @@ def units(write: float = 0, read: float = 0) -> float:
 def requests(count: float) -> float:
     """Gateway, authorizer and function, warm; their times are taken, not measured."""
     seconds = _AUTHORIZER_SECONDS + _FUNCTION_SECONDS
-    each = {"API request": 1, "run": 2, "GB second, x86_64": seconds * _HTTP_GB}
+    each = {"API request": 1, "run": 2, _GB_SECOND: seconds * _HTTP_GB}
     return count * dollars(each)
 
 
 def running(seconds: float, megabytes: int, invocations: float = 1) -> float:
     """A function that runs so long in all."""
-    return dollars({"GB second, x86_64": seconds * megabytes / 1024, "run": invocations})
+    return dollars({_GB_SECOND: seconds * megabytes / 1024, "run": invocations})

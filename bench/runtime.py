@@ -28,7 +28,7 @@ from bench.report import Skipped
 from local.paths import ROOT, SAM_BUILD, SAM_VENV
 
 BUILT = SAM_BUILD / "build"
-LAYERS = [BUILT / name / "python" for name in ("DependenciesLayer", "PatchbayLayer")]
+LAYERS = [BUILT / name / "python" for name in ("DependenciesX86Layer", "PatchbayLayer")]
 _OF_THE_RUNTIME = (
     *("botocore", "urllib3", "jmespath", "dateutil", "six.py"),
     *("awslambdaric", "runtime_client*.so", "simplejson", "snapshot_restore_py*"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
     with taken(state), samples.running(state) as provided:
         async with proxy.serving(), emulator.running(state) as running:
             parameters = {
+                "Architecture": platform.machine(),
                 "EgressAllow": ",".join(filter(None, [egress_allow, provided.egress_rule])),
                 "EgressAuthorities": certificates.prepare(state, datetime.now(UTC)),
                 "PublicUrl": proxy.url,
