@@ -140,4 +140,4 @@ def resend_delivery(space: Space, alert_id: str, delivery_id: str) -> Delivery:
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from patchbay.deployment import Deployment
 from patchbay.platform.browser_requests import BrowserRequest
 from patchbay.platform.clock import utc_now
@@ -12,6 +10,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing
+from patchbay.platform.responses import Response
 from patchbay.tenancy.access import ANY_PRINCIPAL, ANYONE, Anyone, Permission, Principal
 from patchbay.tenancy.browser_session_model import (
     BrowserSession,
@@ -80,7 +79,7 @@ def get_sign_in_ways() -> SignInWays:
 
 
 @api.get(f"{SESSIONS}/oidc", permission=ANYONE, status=303, media_type="text/html", failures=(404,))
-def start_oidc_sign_in(caller: Anyone, query: OidcQuery, domain_name: str) -> str:
+def start_oidc_sign_in(caller: Anyone, query: OidcQuery, domain_name: str) -> Response[str]:
     """Send the browser to the identity provider, to sign in there."""
     flow = deployment.oidc_flow
     if caller.retry_after:
@@ -101,7 +100,7 @@ def finish_oidc_sign_in(
     cookies: dict[str, str],
     browser: BrowserRequest,
     domain_name: str,
-) -> str:
+) -> Response[str]:
     """Take what the identity provider sends back through the browser, and sign the browser in."""
     flow = deployment.oidc_flow
     if caller.retry_after:
@@ -116,14 +115,13 @@ def _callback(domain_name: str) -> str:
     return f"{deployment.public_url(domain_name)}{SESSIONS}/oidc/callback"
 
 
-def _redirect(page: "NextPage") -> str:
-    headers: dict[str, str | list[str]] = {
+def _redirect(page: "NextPage") -> Response[str]:
+    headers = {
         "Location": page.location,
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
     }
-    cookies: list[Any] = list(page.cookies)
-    return Response(303, _HTML, "", headers, cookies)  # type: ignore[return-value]  # of Powertools
+    return Response(303, _HTML, "", headers, page.cookies)
 
 
 @api.post(LINKS, permission=Permission.MANAGE, status=201)
@@ -142,4 +140,4 @@ def create_sign_in_link(
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

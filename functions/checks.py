@@ -212,4 +212,4 @@ def _following(caller: Principal, organization_id: str, progress: str | None) ->
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

@@ -5,26 +5,27 @@ from typing import Any
 from patchbay.platform import api_reference
 from patchbay.platform.http import HttpApi
 from patchbay.platform.lambda_entry import entry_point
+from patchbay.platform.responses import Response
 
 api = HttpApi("Documentation")
 
 
 @api.get("/openapi.json", permission=None)
-def get_openapi_document() -> dict[str, Any]:
+def get_openapi_document() -> Response[dict[str, Any]]:
     """Read the whole API as one OpenAPI 3.1 document."""
-    return api_reference.document()  # type: ignore[return-value]  # of Powertools
+    return api_reference.document()
 
 
 @api.get("/docs", permission=None, media_type="text/html")
-def get_docs() -> str:
+def get_docs() -> Response[str]:
     """Show the API reference and the guides as a page."""
-    return api_reference.page()  # type: ignore[return-value]  # of Powertools
+    return api_reference.page()
 
 
 @api.get("/docs/guides/<guide>", permission=None, media_type="text/markdown", failures=(404,))
-def get_guide(guide: str) -> str:
+def get_guide(guide: str) -> Response[str]:
     """Read a guide, as Markdown."""
-    return api_reference.guide(guide)  # type: ignore[return-value]  # of Powertools
+    return api_reference.guide(guide)
 
 
 api.otherwise(api_reference.unrouted)
@@ -32,4 +33,4 @@ api.otherwise(api_reference.unrouted)
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

@@ -70,4 +70,4 @@ def list_space_health(
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

@@ -14,6 +14,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.responses import Response
 from patchbay.tenancy.access import Permission
 
 deployment = Deployment(at_start=("tenants", "application_store"))
@@ -75,20 +76,22 @@ def delete_oauth_application(
 
 
 @api.get("/oauth/callback", permission=None, status=303, media_type="text/html")
-def finish_authorization(raw_query: str, cookies: dict[str, str], domain_name: str) -> str:
+def finish_authorization(
+    raw_query: str, cookies: dict[str, str], domain_name: str
+) -> Response[str]:
     """Take what a provider sends back through the browser, and redirect to the page of the outcome.
 
     It is the redirect URI of every OAuth application. Providers add `code` and `state`, or `error`.
     """
     guard = deployment.guard.excluding([domain_name])
     finished = deployment.code_flow.finish(raw_query, cookies, guard, utc_now())
-    return callback_pages.redirect(finished)  # type: ignore[return-value]  # of Powertools
+    return callback_pages.redirect(finished)
 
 
 @api.get("/oauth/done/<outcome>", permission=None, media_type="text/html", failures=(404,))
-def show_authorization_outcome(outcome: str, raw_query: str) -> str:
+def show_authorization_outcome(outcome: str, raw_query: str) -> Response[str]:
     """Show how an authorization ended, in words, and tell the page that began it."""
-    return callback_pages.done_page(outcome, raw_query)  # type: ignore[return-value]  # the same
+    return callback_pages.done_page(outcome, raw_query)
 
 
 def _reply(application: OAuthApplication, domain_name: str) -> Reply[OAuthApplication]:
@@ -98,4 +101,4 @@ def _reply(application: OAuthApplication, domain_name: str) -> Reply[OAuthApplic
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

@@ -143,4 +143,4 @@ def get_catalog_entry(caller: Principal, publisher: str, slug: str) -> Reply[Rel
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

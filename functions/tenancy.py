@@ -190,4 +190,4 @@ def list_audit_events(
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return api.resolve(event, context)
+    return api.resolve(event)

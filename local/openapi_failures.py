@@ -68,7 +68,7 @@ def _filled(answer: Json, error: errors.PatchbayError) -> Json:
             "example": int(value) if name == "Retry-After" else value,
         }
         for name, value in sent.headers.items()
-        if name in _HEADERS and isinstance(value, str)
+        if name in _HEADERS
     }
     content: dict[str, Any] = {
         "schema": answer["content"][JSON_TYPE]["schema"],

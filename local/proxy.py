@@ -9,7 +9,7 @@ can't be given for its own errors.
 import contextlib
 import errno
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -156,7 +156,7 @@ class Proxy:
         if request.method == "OPTIONS":
             # The emulator answers it by itself, as if the API had a configuration of CORS.
             answered = unrouted("OPTIONS", request.rel_url.raw_path)
-            return web.Response(status=answered.status_code, headers=_single(answered.headers))
+            return web.Response(status=answered.status, headers=answered.headers)
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -259,12 +259,8 @@ async def drop_server_header(_request: web.Request, response: web.StreamResponse
 def envelope(error: PatchbayError) -> web.Response:
     answered = error_response(error, str(uuid.uuid4()), utc_now())
     return web.Response(
-        status=answered.status_code,
-        headers=_single(answered.headers),
+        status=answered.status,
+        headers=answered.headers,
         text=str(answered.body),
-        content_type=answered.content_type,
+        content_type=answered.media_type,
     )
-
-
-def _single(headers: Mapping[str, str | list[str]]) -> dict[str, str]:
-    return {name: str(value) for name, value in headers.items() if name != "Content-Type"}

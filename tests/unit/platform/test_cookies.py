@@ -46,7 +46,7 @@ def test_a_route_gets_the_cookies_and_the_query_as_it_came_and_sets_cookies() ->
     event["rawPath"] = event["requestContext"]["http"]["path"] = "/openapi.json"
 
     # when
-    answer = api.resolve(event, None)
+    answer = api.resolve(event)
 
     # then
     assert json.loads(answer["body"]) == {"cookies": {"a": "1"}, "query": "x=%20&x=2"}

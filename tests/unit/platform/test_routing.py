@@ -10,6 +10,7 @@ import pytest
 from patchbay.platform.cookies import HostCookie
 from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import HttpApi, RawReply, RawRequest, Reply
+from patchbay.platform.responses import Response
 from tests.integration.api import sample_event
 
 
@@ -64,7 +65,7 @@ def event(method: str, path: str, **more: Any) -> dict[str, Any]:
 
 
 def answered(api: HttpApi, method: str, path: str, **more: Any) -> dict[str, Any]:
-    return api.resolve(event(method, path, **more), None)
+    return api.resolve(event(method, path, **more))
 
 
 def json_of(answer: dict[str, Any]) -> Any:
@@ -106,6 +107,7 @@ def test_a_segment_with_other_characters_is_no_parameter(value: str) -> None:
         *("", "/", "//", "/things", "/things/", "/things/all/", "//things/all", "/Things/all"),
         *("things/all", "/things//parts/x", "/things/x/parts", "/things/x/parts/", "/x"),
         *("/of/x", "/of/x/", "/of//y", "/files", "/files/"),
+        *("/things/all\n", "/things/x\n", "/things/x/parts/y\n", "/thingsxjson"),
     ],
 )
 def test_nothing_of_a_path_may_be_left_out_or_added(path: str) -> None:
@@ -125,7 +127,7 @@ def test_a_rest_is_all_that_follows(rest: str) -> None:
 def test_the_name_of_a_stage_is_no_part_of_a_path() -> None:
     staged = event("GET", "/v2/things/x")
     staged["requestContext"]["stage"] = "v2"
-    assert json_of(API.resolve(staged, None)) == {"one": "x"}
+    assert json_of(API.resolve(staged)) == {"one": "x"}
 
 
 def test_a_head_is_answered_like_a_get_without_a_body() -> None:
@@ -237,4 +239,31 @@ def test_headers_have_any_case_or_are_missing() -> None:
     assert json_of(last) == {"x-a": "2", "x-b": "3"}
     without = event("GET", "/tag")
     del without["headers"]
-    assert json_of(api.resolve(without, None)) == {"tag": None}
+    assert json_of(api.resolve(without)) == {"tag": None}
+
+
+def test_an_answer_of_its_own_is_sent_as_it_is_and_compressed_for_who_takes_it() -> None:
+    api = HttpApi("Trial")
+
+    @api.get("/page", permission=None)
+    def page() -> Response[str]:
+        cookies = (HostCookie("__Host-a", "1", 60),)
+        return Response(203, "text/html", "ü" * 500, {"X-A": "1"}, cookies, compressed=True)
+
+    @api.get("/plain", permission=None)
+    def plain() -> Response[str]:
+        return Response(200, "text/plain", "ü" * 500)
+
+    sent = {"X-A": "1", "Content-Type": "text/html"}
+    for coding in ("", "br", "identity"):
+        whole = answered(api, "GET", "/page", headers={"accept-encoding": coding})
+        assert (whole["body"], whole["isBase64Encoded"]) == ("ü" * 500, False)
+        assert (whole["statusCode"], whole["headers"]) == (203, sent)
+    packed = answered(api, "GET", "/page", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert gzip.decompress(base64.b64decode(packed["body"])).decode() == "ü" * 500
+    assert packed["isBase64Encoded"]
+    assert packed["headers"] == sent | {"Content-Encoding": "gzip"}
+    assert packed["cookies"] == whole["cookies"]
+    as_it_is = answered(api, "GET", "/plain", headers={"accept-encoding": "gzip"})
+    assert as_it_is["headers"] == {"Content-Type": "text/plain"}
+    assert api.routes[0].returns is str

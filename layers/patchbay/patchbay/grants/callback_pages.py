@@ -9,12 +9,11 @@ import base64
 import hashlib
 import re
 from functools import cache
-from typing import Any, Final
-
-from aws_lambda_powertools.event_handler import Response
+from typing import Final
 
 from patchbay.grants.flow_outcomes import WORDS, FinishedFlow, FlowOutcome
 from patchbay.platform.errors import NotFound
+from patchbay.platform.responses import Response
 
 DONE_PATH: Final = "/oauth/done"
 MESSAGE_TYPE: Final = "patchbay.oauth"
@@ -50,16 +49,16 @@ _SCRIPT: Final = (
 )
 
 
-def redirect(finished: FinishedFlow) -> Response[Any]:
+def redirect(finished: FinishedFlow) -> Response[str]:
     """The answer to a callback."""
     flow = f"?flow={finished.flow_id}" if finished.flow_id else ""
     location = f"{DONE_PATH}/{finished.outcome}{flow}"
-    cookies: list[Any] = [finished.cookie] if finished.cookie else []
-    headers: dict[str, str | list[str]] = {**_NO_TRACES, "Location": location}
+    cookies = (finished.cookie,) if finished.cookie else ()
+    headers = {**_NO_TRACES, "Location": location}
     return Response(303, _HTML, "", headers, cookies)
 
 
-def done_page(outcome: str, raw_query: str) -> Response[Any]:
+def done_page(outcome: str, raw_query: str) -> Response[str]:
     """The page of an outcome. It tells the page that opened it how the flow ended: by a message
     that only a page of this origin gets, and that has no secret. Raises `NotFound`."""
     if outcome not in FlowOutcome:
@@ -70,7 +69,7 @@ def done_page(outcome: str, raw_query: str) -> Response[Any]:
         f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    headers: dict[str, str | list[str]] = {**_NO_TRACES, "Content-Security-Policy": policy}
+    headers = {**_NO_TRACES, "Content-Security-Policy": policy}
     return Response(200, _HTML, html, headers)
 
 

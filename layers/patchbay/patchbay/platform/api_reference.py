@@ -10,10 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import Response
-
 from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import JSON_TYPE
+from patchbay.platform.responses import Response
 from patchbay.platform.strict_json import compact, loads
 
 DOCUMENT: Final = files("patchbay.platform") / "openapi.json"
@@ -27,15 +26,15 @@ _HEADING: Final = re.compile("^#+ (.+)$", re.MULTILINE)
 _CACHED: Final = "public, max-age=300"
 
 
-def document() -> Response[str]:
+def document() -> Response[dict[str, Any]]:
     """The document as it was built, byte for byte."""
-    return Response(200, JSON_TYPE, _document_text(), {"Cache-Control": _CACHED}, compress=True)
+    return Response(200, JSON_TYPE, _document_text(), {"Cache-Control": _CACHED}, compressed=True)
 
 
 def page() -> Response[str]:
     """A page that shows the document and the guides. Nothing is loaded from elsewhere."""
     html, script = _page_text()
-    headers: dict[str, str | list[str]] = {
+    headers = {
         "Cache-Control": _CACHED,
         "Content-Security-Policy": (
             "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
@@ -44,7 +43,7 @@ def page() -> Response[str]:
         ),
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(200, "text/html; charset=utf-8", html, headers, compress=True)
+    return Response(200, "text/html; charset=utf-8", html, headers, compressed=True)
 
 
 def guide(name: str) -> Response[str]:
@@ -52,14 +51,14 @@ def guide(name: str) -> Response[str]:
     if name not in _guide_names():
         raise NotFound("guide")
     text = (GUIDES / f"{name}.md").read_text()
-    headers: dict[str, str | list[str]] = {
+    headers = {
         "Cache-Control": _CACHED,
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(200, "text/markdown; charset=utf-8", text, headers, compress=True)
+    return Response(200, "text/markdown; charset=utf-8", text, headers, compressed=True)
 
 
-def unrouted(method: str, path: str) -> Response[str]:
+def unrouted(method: str, path: str) -> Response[None]:
     """The answer for what no route takes: OPTIONS, and the way from `/` to the reference.
 
     Raises `NotFound`, or `MethodNotAllowed` if the path has other methods.
@@ -68,9 +67,9 @@ def unrouted(method: str, path: str) -> Response[str]:
     if not allowed:
         raise NotFound(hint=_hint(path))
     if method == "OPTIONS":
-        return Response(204, body="", headers={"Allow": ", ".join([*allowed, "OPTIONS"])})
+        return Response(204, headers={"Allow": ", ".join([*allowed, "OPTIONS"])})
     if path == "/" and method in allowed:
-        return Response(307, body="", headers={"Location": "/docs"})
+        return Response(307, headers={"Location": "/docs"})
     raise MethodNotAllowed(allowed)
 
 

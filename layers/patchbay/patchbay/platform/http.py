@@ -37,7 +37,6 @@ raw route for browsers, under GET and HEAD.
 
 import base64
 import inspect
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -57,8 +56,6 @@ from typing import (
 )
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from patchbay.platform.actor import Actor, acting
@@ -79,7 +76,9 @@ from patchbay.platform.idempotency import Idempotency, IdempotentRequest, KeptAn
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.model import Model
+from patchbay.platform.responses import Response, payload
 from patchbay.platform.revisions import etag
+from patchbay.platform.routing import PARAMETER, Routes, path_of
 from patchbay.platform.strict_json import compact, loads, meaning
 from patchbay.platform.validation import (
     pointer,
@@ -101,8 +100,11 @@ _PLAIN: Final = {"Accept-Encoding": "identity"}
 """Of the response to a compressed body (RFC 7694, section 3)."""
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
-_PATH_PARAMETER: Final = re.compile(r"<([a-z_]+\+?)>")
-_REST: Final = re.compile(r"<[a-z_]+\+>")
+type _Headers = Mapping[str, str]
+"""Of a request: names in lower case."""
+
+type _Serve = Callable[[Mapping[str, Any], _Headers, Mapping[str, str]], Response[Any]]
+"""A route: it takes the event, its headers, and the parameters of its path."""
 
 
 class Services(Protocol):
@@ -203,7 +205,7 @@ class RawReply:
 
 
 class RouteDeclaration(NamedTuple):
-    """A route as declared: what the resolver enforces and the OpenAPI document describes."""
+    """A route as declared: what `HttpApi` enforces and the OpenAPI document describes."""
 
     method: str
     path: str
@@ -230,7 +232,7 @@ class RouteDeclaration(NamedTuple):
 
 
 class HttpApi:
-    """The routes of one function, on Powertools' resolver.
+    """The routes of one function.
 
     `tag` groups them in the document. `services` is called with each request; without it, every
     route has to be open to everybody.
@@ -240,10 +242,7 @@ class HttpApi:
         self.routes: list[RouteDeclaration] = []
         self._tag = tag
         self._services = services
-        self._resolver = APIGatewayHttpResolver()
-        self._resolver.exception_handler(Exception)(self._failed)
-        # What the resolver raises by itself when no route matches.
-        self._resolver.exception_handler(NotFoundError)(self._unrouted)
+        self._serving: Routes[_Serve] = Routes()
         self._fallback: Callable[[str, str], Response[Any]] | None = None
 
     def get(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
@@ -282,8 +281,8 @@ class HttpApi:
             self.routes.append(declared)
             # The gateway has no routes for HEAD: one reaches only the function of the default
             # route, whose routes are open.
-            methods = ["GET", "HEAD"] if method == "GET" and not declared.is_raw else method
-            self._resolver.route(_REST.sub("(?s:.+)", rule), methods)(self._serving(declared))
+            methods = ["GET", "HEAD"] if method == "GET" and not declared.is_raw else [method]
+            self._serving.add(methods, rule, self._serve(declared))
             return handler
 
         return declare
@@ -296,12 +295,13 @@ class HttpApi:
         self._fallback = handler
         return handler
 
-    def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def resolve(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Answers one API Gateway event (payload 2.0) and logs one line about it."""
         started = time.perf_counter()
         request = event["requestContext"]
         logger.set_correlation_id(request["requestId"])
-        answer = self._resolver.resolve(event, context)
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        answer = payload(self._response_to(event, headers), headers.get("accept-encoding", ""))
         if request["http"]["method"] == "HEAD":
             answer |= {"body": "", "isBase64Encoded": False}
         logger.info(
@@ -315,18 +315,38 @@ class HttpApi:
         )
         return answer
 
-    def _serving(self, declared: RouteDeclaration) -> Callable[..., Response[Any]]:
-        def serve(**path: str) -> Response[Any]:
-            caller = self._admitted(declared, path)
-            if caller is None:
-                return answer(caller, path)
-            trace_id = self._resolver.current_event.request_context.request_id
-            with acting(Actor(caller.subject, utc_now(), trace_id, caller.organization_id)):
-                return answer(caller, path)
+    def _response_to(self, event: Mapping[str, Any], headers: _Headers) -> Response[Any]:
+        request = event["requestContext"]
+        method, path = request["http"]["method"], path_of(event)
+        try:
+            if found := self._serving.find(method.upper(), path):
+                serve, parameters = found
+                return serve(event, headers, parameters)
+            if self._fallback:
+                return self._fallback(method, path)
+            raise NotFound
+        except PatchbayError as error:
+            known = error
+        except Exception as error:
+            # Only the type and the place: the text of an unforeseen error may quote the request.
+            logger.error("unforeseen", error=type(error).__name__, at=_place(error))
+            known = InternalError()
+        return error_response(known, request["requestId"], utc_now())
 
-        def answer(caller: Any, path: Mapping[str, str]) -> Response[Any]:
-            event = self._resolver.current_event.raw_event
-            headers = self._resolver.current_event.headers
+    def _serve(self, declared: RouteDeclaration) -> _Serve:
+        def serve(
+            event: Mapping[str, Any], headers: _Headers, path: Mapping[str, str]
+        ) -> Response[Any]:
+            caller = self._admitted(declared, event, path)
+            if caller is None:
+                return answer(caller, event, headers, path)
+            trace_id = event["requestContext"]["requestId"]
+            with acting(Actor(caller.subject, utc_now(), trace_id, caller.organization_id)):
+                return answer(caller, event, headers, path)
+
+        def answer(
+            caller: Any, event: Mapping[str, Any], headers: _Headers, path: Mapping[str, str]
+        ) -> Response[Any]:
             arguments: dict[str, Any] = dict(path)
             if "domain_name" in declared.takes:
                 # The gateway's word, not the Host header's, which is the caller's to choose.
@@ -334,7 +354,7 @@ class HttpApi:
             if declared.is_raw:
                 arguments["request"] = _raw_request(event, declared, headers)
                 return _response(declared.handler(**arguments), declared.status)
-            raw = _raw_body(event, declared.method)
+            raw = _raw_body(event, headers, declared.method)
             is_read_here = "raw_query" not in declared.takes
             if is_read_here and (declared.permission is not None or declared.query):
                 query = _query(event, declared.query or NoQuery)
@@ -376,14 +396,15 @@ class HttpApi:
             )
             return _once(self._deployment.idempotency, request, lambda stamp: run(stamp=stamp))
 
-        serve.__name__ = declared.name
         return serve
 
-    def _admitted(self, declared: RouteDeclaration, path: Mapping[str, str]) -> Any:
+    def _admitted(
+        self, declared: RouteDeclaration, event: Mapping[str, Any], path: Mapping[str, str]
+    ) -> Any:
         """The principal; None where the route is open to everybody."""
         if declared.permission is None:
             return None
-        request = self._resolver.current_event.raw_event["requestContext"]
+        request = event["requestContext"]
         known = {} if declared.checks_owner else path
         return self._deployment.admit(
             _authorizer_context(request), declared.permission, known, in_space=declared.in_space
@@ -395,31 +416,11 @@ class HttpApi:
             raise InternalError
         return self._services()
 
-    def _unrouted(self, _: NotFoundError) -> Response[Any]:
-        event = self._resolver.current_event
-        try:
-            if self._fallback:
-                return self._fallback(event.http_method, event.path)
-        except PatchbayError as error:
-            return self._failed(error)
-        return self._failed(NotFound())
-
-    def _failed(self, error: Exception) -> Response[Any]:
-        if isinstance(error, PatchbayError):
-            known = error
-        else:
-            # Only the type and the place: the text of an unforeseen error may quote the request.
-            logger.error("unforeseen", error=type(error).__name__, at=_place(error))
-            known = InternalError()
-        return error_response(
-            known, self._resolver.current_event.request_context.request_id, utc_now()
-        )
-
 
 def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Response[Any]:
     """The envelope that every failure of every route has."""
     # A 404 may be kept otherwise (RFC 9111, section 4.2.2).
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    headers: dict[str, str] = {"Cache-Control": "no-store"}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:
@@ -457,11 +458,11 @@ def _declare(
     # A union of generic types is another class than one of plain ones.
     if get_origin(returns) in (Union, UnionType):
         returns = get_args(returns)[0]
-    if get_origin(returns) is Reply:
+    if get_origin(returns) in (Reply, Response):
         [returns] = get_args(returns)
     return RouteDeclaration(
         method=method,
-        path=_PATH_PARAMETER.sub(r"{\1}", rule),
+        path=PARAMETER.sub(r"{\1}", rule),
         permission=options["permission"],
         status=options.get("status", 200),
         tag=tag,
@@ -469,7 +470,7 @@ def _declare(
         body=kinds.pop("body", None),
         query=kinds.pop("query", None),
         returns=returns,
-        path_parameters=tuple(name.rstrip("+") for name in _PATH_PARAMETER.findall(rule)),
+        path_parameters=tuple(name.rstrip("+") for name in PARAMETER.findall(rule)),
         failures=options.get("failures", ()),
         answers=options.get("answers", dict),
         takes=frozenset(kinds),
@@ -485,7 +486,7 @@ def _authorizer_context(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _credential(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+def _credential(event: Mapping[str, Any], headers: _Headers) -> str:
     """What the caller is known by, as the authorizer reads it."""
     if "authorization" in headers:
         # How the scheme is spelled does not change the caller.
@@ -500,18 +501,17 @@ def _once(
 
     def work(stamp: Stamp) -> KeptAnswer:
         made.append(make(stamp))
-        headers = {name: str(value) for name, value in made[0].headers.items()}
-        return KeptAnswer(made[0].status_code, headers, str(made[0].body))
+        return KeptAnswer(made[0].status, made[0].all_headers, str(made[0].body))
 
     kept = idempotency.once(request, utc_now(), work)
     if made:
         return made[0]
-    headers: dict[str, str | list[str]] = {**kept.headers, "Idempotent-Replayed": "true"}
+    headers: dict[str, str] = {**kept.headers, "Idempotent-Replayed": "true"}
     return Response(kept.status, JSON_TYPE, kept.text, headers)
 
 
 def _raw_request(
-    event: Mapping[str, Any], declared: RouteDeclaration, headers: Mapping[str, str]
+    event: Mapping[str, Any], declared: RouteDeclaration, headers: _Headers
 ) -> RawRequest:
     """Raises 400 and 413."""
     before = declared.path.count("/")
@@ -519,16 +519,16 @@ def _raw_request(
         method=declared.method,
         rest=event["rawPath"].split("/", before)[before],
         query=event.get("rawQueryString") or "",
-        headers={name.lower(): value for name, value in headers.items()},
+        headers=headers,
         body=_bytes_of_body(event, MAX_RAW_BODY_BYTES),
     )
 
 
-def _raw_body(event: Mapping[str, Any], method: str) -> bytes:
+def _raw_body(event: Mapping[str, Any], headers: _Headers, method: str) -> bytes:
     """The body, empty if there is none. Raises 400 for what is not text in UTF-8, 413, and 415."""
     if not event.get("body"):
         return b""
-    _require_json(event.get("headers") or {}, method)
+    _require_json(headers, method)
     return _bytes_of_body(event, MAX_BODY_BYTES)
 
 
@@ -548,7 +548,7 @@ def _bytes_of_body(event: Mapping[str, Any], limit: int) -> bytes:
     return raw
 
 
-def _require_json(headers: Mapping[str, str], method: str) -> None:
+def _require_json(headers: _Headers, method: str) -> None:
     """Raises `UnsupportedMediaType` if the headers say that the body is not plain JSON in UTF-8.
 
     A body without a Content-Type is read as JSON.
@@ -624,31 +624,23 @@ def _response(answer: Any, status: int) -> Response[Any]:
     if isinstance(answer, Response):
         return answer
     if isinstance(answer, RawReply):
-        return _raw_response(answer)
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
-    cookies: list[Any] = []
+        return Response(answer.status, body=answer.body, headers=answer.headers)
+    headers: dict[str, str] = {"Cache-Control": "no-store"}
+    cookies: tuple[HostCookie, ...] = ()
     if isinstance(answer, Reply):
-        cookies.extend(answer.cookies)
+        cookies = answer.cookies
         if answer.revision is not None:
             headers["ETag"] = etag(answer.revision)
         if answer.location is not None:
             headers["Location"] = answer.location
         status, answer = answer.status or status, answer.body
     if answer is None:
-        return Response(204, body="", headers=headers, cookies=cookies)
+        return Response(204, headers=headers, cookies=cookies)
     if isinstance(answer, BaseModel):
         text = answer.model_dump_json(by_alias=True)
     else:
         text = compact(answer).decode()
     return Response(status, JSON_TYPE, text, headers, cookies)
-
-
-def _raw_response(answer: RawReply) -> Response[str]:
-    """As Base64: Powertools would read bytes of JSON as a value that is yet to be written."""
-    text = base64.b64encode(answer.body).decode()
-    response = Response(answer.status, body=text, headers=dict(answer.headers))
-    response.base64_encoded = True
-    return response
 
 
 def _place(error: BaseException) -> list[str]:
