@@ -1,9 +1,8 @@
 """Tests of sources, destinations and connections, and their history."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.roles import Role
-from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.identity import TestSubject, TestSubjectKind
 from patchbay.connection_tests.model import (
     DryRun,
@@ -22,6 +21,9 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.tenancy.access import Permission, Principal
+
+if TYPE_CHECKING:
+    from patchbay.connection_tests.following import Following
 
 deployment = Deployment(at_start=("test_reader",))
 api = HttpApi("Tests", lambda: deployment)
@@ -203,7 +205,7 @@ def _started(
     return Reply(test, status=202, location=test.href)
 
 
-def _following(caller: Principal, organization_id: str, progress: str | None) -> Following | None:
+def _following(caller: Principal, organization_id: str, progress: str | None) -> "Following | None":
     if progress is None:
         return None
     follower = Follower.principal(organization_id, caller)

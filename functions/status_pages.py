@@ -10,7 +10,6 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.http import JSON_TYPE, HttpApi
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.responses import Response
-from patchbay.status_pages.badges import badge_of
 from patchbay.status_pages.model import BadgeQuery, StatusReport
 
 deployment = Deployment(at_start=("status_page_reader",))
@@ -38,6 +37,8 @@ def get_status_page(token: str) -> Response[StatusReport]:
 )
 def get_status_badge(token: str, badge: str, query: BadgeQuery) -> Response[str]:
     """Read a badge of a status page: `uptime.svg`, `health.svg`, or `response.svg`."""
+    from patchbay.status_pages.badges import badge_of
+
     report = deployment.status_page_reader.report(token, utc_now())
     named = query.named == "true"
     svg = badge_of(report, badge, int(query.days), named=named).svg()

@@ -13,7 +13,6 @@ import unicodedata
 from binascii import a2b_base64, unhexlify
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from html.entities import html5
 from itertools import compress
 from typing import Final
 
@@ -342,6 +341,9 @@ def _value(found: re.Match[bytes]) -> bytes | None:
     if kind == "token":
         return _TOKENS[digits]
     if kind == "name":
+        # Two thousand names, which only a text that writes characters by them needs.
+        from html.entities import html5
+
         named = html5.get(digits.decode())
         return None if named is None else named.encode()
     if kind == "low":

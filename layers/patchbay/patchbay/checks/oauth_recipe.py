@@ -4,7 +4,7 @@ docs/auth-config.md says what each member means.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -20,6 +20,7 @@ from patchbay.checks.authorization_code import AuthorizationRecipe
 from patchbay.checks.captures import is_parameter_name, place_problem, read_captures, unlimited
 from patchbay.checks.credentials import Credential
 from patchbay.checks.expiry_times import MAX_SECONDS, UNITS
+from patchbay.checks.oauth_parts import OAuthRecipe
 from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.request_fields import RequestField, read_query
 from patchbay.checks.step_reader import StepReader
@@ -40,7 +41,6 @@ from patchbay.checks.token_requests import (
 )
 from patchbay.checks.token_revocation import RevocationRecipe, read_revocation
 from patchbay.checks.url_members import read_open_url, read_url
-from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
 
 _CAPTURE: Final = frozenset({"callback", "tokenResponse"})
@@ -55,22 +55,6 @@ _OWN: Final = (
 )
 _OLD_KEYS: Final = TOKEN_KEYS | {"grantType", "tokenUrl", "authorizationUrl"}
 """Those that have no effect for other types, and were always allowed there."""
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthRecipe:
-    """What a release can do with OAuth. `authorization` is None unless its grant is the code flow;
-    `renewal` unless a fresh token can be had without a person; `revocation` without a
-    `revocationUrl`. `problems` keep a draft from being published; with any, all parts are None.
-    `urls` are those that get secrets, by the member that has them, apart from a `tokenUrl` without
-    placeholders, and `sent` the variables of what is sent there: parts of the binding."""
-
-    authorization: AuthorizationRecipe | None = None
-    renewal: RenewalRecipe | None = None
-    revocation: RevocationRecipe | None = None
-    problems: tuple[Problem, ...] = ()
-    urls: Mapping[str, UrlTemplate] = field(default_factory=dict)
-    sent: frozenset[str] = frozenset()
 
 
 def read_oauth(

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.failures import CheckFailure
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Placeholder, Values
 
 if TYPE_CHECKING:
+    from patchbay.checks.failures import CheckFailure
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.timings import DialTimings
 
@@ -84,7 +84,7 @@ class Compiled:
     certificate_pointer: str | None = None
     secret_values: tuple[str, ...] = field(default=(), repr=False)
 
-    def field_pointer(self, failure: CheckFailure) -> str | None:
+    def field_pointer(self, failure: "CheckFailure") -> str | None:
         """The field of the endpoint that most likely needs a change."""
         if failure.field_pointer:
             return failure.field_pointer

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from patchbay.checks.auth_config import auth_type
+from patchbay.checks.auth_config import OAUTH_KEYS, auth_type
 from patchbay.checks.binding import BindingRule
 from patchbay.checks.captures import place_problem
 from patchbay.checks.credentials import (
@@ -25,7 +25,7 @@ from patchbay.checks.manifest_steps import (
     read_timeout,
 )
 from patchbay.checks.oauth_client import OAuthClient
-from patchbay.checks.oauth_recipe import OAuthRecipe, read_oauth
+from patchbay.checks.oauth_parts import OAuthRecipe
 from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.roles import Capability
@@ -37,7 +37,6 @@ from patchbay.checks.templates import (
     ValueRefused,
     Values,
 )
-from patchbay.checks.token_revocation import RevocationCall, TokenHint
 from patchbay.checks.url_members import read_base_url
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_schema
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from patchbay.checks.kept_tokens import KeptToken
     from patchbay.checks.probe import StepTemplate
     from patchbay.checks.token_renewal import RenewalRecipe
+    from patchbay.checks.token_revocation import RevocationCall, TokenHint
 
 _ACCESS_TOKEN: Final = Placeholder("secrets", "access_token")
 _CAPABILITIES: Final = frozenset(Capability)
@@ -106,7 +106,7 @@ class Recipe:
         self.base_url: UrlTemplate | None = None
         """`manifest.baseUrl`: where the proxy sends what it forwards."""
         if is_readable:
-            self.oauth = read_oauth(auth_config, declared, self._credential, self._defaults)
+            self.oauth = self._read_oauth(declared)
             problems = [*self.oauth.problems, *problems, *self._read_base_url(manifest)]
             problems += self._captured_place_problems()
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -173,9 +173,9 @@ class Recipe:
         client: OAuthClient | None,
         *,
         token: str,
-        hint: TokenHint,
+        hint: "TokenHint",
         secrets: Mapping[str, str] | None = None,
-    ) -> RevocationCall | None:
+    ) -> "RevocationCall | None":
         """The call that takes a token back; None if the provider has none for it. `secrets` are
         others that the provider's form uses, such as the other token. Raises ValueRefused."""
         if self.oauth.revocation is None:
@@ -336,6 +336,15 @@ class Recipe:
         if self._credential or any(credential_problems(self._auth_config, self._declarations)):
             return self._credential
         return credential(self._auth_config, self._declarations)
+
+    def _read_oauth(self, declared: Declarations) -> OAuthRecipe:
+        config = self._auth_config
+        if auth_type(config) != "oauth2" and config.keys().isdisjoint(OAUTH_KEYS):
+            return OAuthRecipe()
+        # A quarter of what a function imports that uses credentials, and of no use without OAuth.
+        from patchbay.checks.oauth_recipe import read_oauth
+
+        return read_oauth(config, declared, self._credential, self._defaults)
 
     def _read_base_url(self, manifest: Mapping[str, object]) -> Iterator[Problem]:
         text = manifest.get("baseUrl")

@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote_plus
-from xml.sax.saxutils import escape
 
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
@@ -36,6 +35,7 @@ from patchbay.checks.templates import (
     split_template,
 )
 from patchbay.egress.headers import value_problem
+from patchbay.platform.xml_text import escaped
 
 MAX_BODY: Final = 16 * 1024
 """Bytes of a body, before and after its values are filled in."""
@@ -69,14 +69,6 @@ _COMMENT_OR_STRING: Final = re.compile(
 )
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*(?:variables|secrets)\.")
 _OPERATION: Final = re.compile(r"[A-Za-z_]\w*|[{}]")
-_XML_ENTITIES: Final = {
-    '"': "&quot;",
-    "'": "&apos;",
-    # A reader makes a space of these in an attribute, and a line feed of a carriage return.
-    "\t": "&#9;",
-    "\n": "&#10;",
-    "\r": "&#13;",
-}
 _XML_ASIDE: Final = re.compile(r"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 """A comment or a processing instruction, in which nothing can be escaped."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -276,7 +268,7 @@ def _part(part: str | Placeholder, values: Values, form: BodyForm) -> str:
         return value
     if _NOT_XML.search(value):
         raise ValueRefused(part.pointer, "has characters that XML can't carry")
-    return escape(value, _XML_ENTITIES)
+    return escaped(value)
 
 
 def _is_string(value: object) -> bool:

@@ -17,11 +17,10 @@ This is for people who watch. The response to the test is the truth, and does no
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 from patchbay.checks.live_steps import steps_of, text_of
 from patchbay.checks.report import Step
-from patchbay.connection_tests.following import Following, Telling
 from patchbay.connection_tests.model import TestFindings
 from patchbay.platform.clock import Clock, UtcTime, epoch_seconds, from_text, to_sortable
 from patchbay.platform.dynamodb import ConditionFailed, Key, Table, Update, equals, without
@@ -29,6 +28,9 @@ from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
 from patchbay.platform.model import Model
 from patchbay.tenancy.access import Principal, SessionCaller
+
+if TYPE_CHECKING:
+    from patchbay.connection_tests.following import Following, Telling
 
 TO_RUN: Final = timedelta(seconds=30)
 """From the beginning to the deadline: no request runs longer (template.yaml)."""
@@ -80,13 +82,16 @@ class ProgressStore:
         self._table = table
         self._clock = clock
 
-    def following(self, follower: Follower, progress_id: str | None) -> Following | None:
+    def following(self, follower: Follower, progress_id: str | None) -> "Following | None":
         """None for a test that nobody asked to follow."""
         if progress_id is None:
             return None
+        # With an event loop and threads, which no other request has a use for.
+        from patchbay.connection_tests.following import Following
+
         return Following(self.telling(follower, progress_id))
 
-    def telling(self, follower: Follower, progress_id: str) -> Telling:
+    def telling(self, follower: Follower, progress_id: str) -> "Telling":
         """Where one test is told."""
         return _Telling(self._table, _key(follower, progress_id), self._clock)
 

@@ -9,10 +9,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from patchbay.health.buckets import LATENCY_BOUNDS_MS
 from patchbay.platform.errors import NotFound
+from patchbay.platform.xml_text import escaped
 from patchbay.status_pages.model import PeriodStatus, StatusReport, StatusState
 
 GREEN, AMBER, RED, BLUE, GRAY, LABEL = (
@@ -91,8 +91,8 @@ class Badge:
         whole = edge + right + 2 * _PADDING
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" '
-            f'viewBox="0 0 {whole} {_HEIGHT}" role="img" aria-label={quoteattr(title)}>'
-            f"<title>{escape(title)}</title>"
+            f'viewBox="0 0 {whole} {_HEIGHT}" role="img" aria-label="{escaped(title)}">'
+            f"<title>{escaped(title)}</title>"
             f'<clipPath id="r"><rect width="{whole}" height="{_HEIGHT}" rx="3"/></clipPath>'
             '<g clip-path="url(#r)">'
             f'<rect width="{edge}" height="{_HEIGHT}" fill="{LABEL}"/>'
@@ -143,7 +143,7 @@ def _text(text: str, x: int, width: int) -> str:
     # A direction of the whole text would swap its ends in a script that runs from the right.
     return (
         f'<text x="{x}" y="14" textLength="{width}" lengthAdjust="spacingAndGlyphs" '
-        f'direction="ltr">{escape(_xml_text(text))}</text>'
+        f'direction="ltr">{escaped(_xml_text(text))}</text>'
     )
 
 
