@@ -14,7 +14,7 @@ from bench.report import Row
 from bench.runtime import Function, Runtime, functions, sample_event
 
 ROUNDS: Final = 5
-BUDGET: Final = 1.35
+BUDGET: Final = 0.9
 
 _BARE: Final = """
 import botocore.session

@@ -35,6 +35,7 @@ _OF_THE_RUNTIME = (
 )
 _INIT = re.compile(rb"INIT REPORT\(durationMs: ([0-9.]+)")
 _READY_SECONDS = 30
+_AUTHORIZER = "AuthorizerFunction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Function:
     folder: Path
     variables: Mapping[str, str]
     answers_http: bool
-    """Whether a caller of the API waits for it, and no queue or schedule."""
+    """Whether a caller of the API waits for it."""
 
     @property
     def module(self) -> str:
@@ -80,7 +81,8 @@ def functions() -> list[Function]:
                 }.items()
             },
             # The authorizer has no events of its own: the API calls it by its name.
-            answers_http=all(
+            answers_http=name == _AUTHORIZER
+            or any(
                 event["Type"] == "HttpApi"
                 for event in resource["Properties"].get("Events", {}).values()
             ),
