@@ -489,6 +489,32 @@ def test_only_the_rule_of_the_bus_may_send_to_the_ingest_queue(template: dict[st
     assert target["DeadLetterConfig"] == {"Arn": {"!GetAtt": "IngestDeadLetterQueue.Arn"}}
 
 
+def test_only_a_function_that_bounds_its_own_messages_may_send_them_in_a_loop(
+    template: dict[str, Any],
+) -> None:
+    loops, allowed = [], []
+    for name, function in functions(template).items():
+        properties = function["Properties"]
+        queues = {
+            source["Properties"]["Queue"]["!GetAtt"]
+            for source in properties.get("Events", {}).values()
+            if source["Type"] == "SQS"
+        }
+        sends = {
+            text
+            for owner, statement in statements(template)
+            if owner == name and "sqs:SendMessage" in statement["Action"]
+            for text in texts(statement["Resource"])
+        }
+        if queues & sends:
+            loops.append(name)
+        if properties.get("RecursiveLoop") == "Allow":
+            allowed.append(name)
+    # A schedule starts the evaluation of alerts; what its queue starts sends it nothing more
+    assert loops == ["RunMonitorsFunction", "EvaluateAlertsFunction"]
+    assert allowed == ["RunMonitorsFunction"]
+
+
 def test_the_monitors_fit_into_their_functions_and_queues(template: dict[str, Any]) -> None:
     runner = functions(template)["RunMonitorsFunction"]["Properties"]
     assert runner["Timeout"] > 2 * SweepLimits().page_seconds

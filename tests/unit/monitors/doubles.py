@@ -193,7 +193,7 @@ class World:
         """The next messages of the queue, delivered for the first time."""
         taken, self.queue = self.queue[:size], self.queue[size:]
         return [
-            SweepMessage(str(number), order.sweep, 1 + order.attempts)
+            SweepMessage(str(number), order.sweep.delivered(), 1 + order.attempts)
             for number, order in enumerate(taken)
         ]
 

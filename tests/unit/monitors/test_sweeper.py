@@ -15,9 +15,18 @@ from patchbay.monitors.dispatcher import Dispatcher
 from patchbay.monitors.own_network import OwnEvidence
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
-from patchbay.monitors.sweeper import AGAIN, PUT_OFF, SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
+from patchbay.monitors.sweeper import (
+    AGAIN,
+    MAX_HOPS,
+    PUT_OFF,
+    SMALL_SWEEP,
+    Sweeper,
+    SweepLimits,
+    SweepResult,
+)
 from patchbay.monitors.wheel import Slot, Sweep
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.strict_json import compact
 from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
 from tests.unit.monitors.test_wheel import connection_ids
 
@@ -321,6 +330,55 @@ def test_an_invocation_without_time_loses_nothing() -> None:
     assert (swept.handed_back, here.history) == (1, {})
     drain(here)
     assert set(here.history) == here.expected([NOON])
+
+
+def test_a_sweep_that_never_gets_on_ends_among_the_dead_letters() -> None:
+    # Lambda does not end such a loop: `RecursiveLoop` is `Allow`
+    here = minutely(30)
+    here.queue.append(SweepOrder(WHOLE))
+    for hop in range(1, MAX_HOPS + 1):
+        [message] = here.delivery()
+        assert message.sweep.hops == hop
+        swept = sweep(here, [message], remaining=lambda: 3.0)
+    # The last of them is followed by none, and the queue gives it up
+    assert (swept.failed, swept.handed_back, here.queue) == ([message.message_id], 0, [])
+
+
+@pytest.mark.parametrize("count", [1, 25, 26, 300])
+def test_what_always_fails_is_sent_no_more_often_than_there_are_connections(count: int) -> None:
+    here = minutely(count)
+    here.lost_records = 1_000_000
+    here.queue.append(SweepOrder(WHOLE))
+    delivered, given_up, most_hops = 0, [], 0
+    while here.queue:
+        for message in here.delivery():
+            delivered += 1
+            most_hops = max(most_hops, message.sweep.hops)
+            for attempts in range(message.attempts, 5):
+                if not sweep(here, [replace(message, attempts=attempts)]).failed:
+                    break
+            else:
+                given_up.append(message.sweep.low)
+    # Each connection ends as a dead letter of its own, after a few messages
+    assert len(set(given_up)) == len(given_up) == count
+    assert delivered <= 4 * count + 2
+    assert most_hops <= 7
+
+
+def test_a_part_of_a_sweep_is_one_message_further() -> None:
+    received = SweepMessage.of(
+        {
+            "messageId": "m",
+            "body": compact(SweepOrder(WHOLE).encode()).decode(),
+            "attributes": {"ApproximateReceiveCount": "1"},
+        }
+    )
+    assert received.sweep.hops == 1
+    for part in (received.sweep.after("a"), received.sweep.only("a", "b")):
+        assert Sweep.decode(SweepOrder(part).encode()).delivered().hops == 2
+    # One that was sent before there was a count
+    old = {name: value for name, value in WHOLE.encode().items() if name != "hops"}
+    assert Sweep.decode(old).hops == 0
 
 
 def test_a_slot_whose_every_target_hangs_is_handed_back_in_time() -> None:

@@ -119,6 +119,7 @@ def test_a_sweep_has_the_name_and_the_range_of_its_slot() -> None:
         "slot": "1h#38#1",
         "low": "5556",
         "high": f"aaaa{AFTER_ALL}",
+        "hops": 0,
     }
     assert Sweep.decode(sweep.encode()) == sweep
 

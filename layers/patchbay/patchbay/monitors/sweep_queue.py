@@ -48,7 +48,8 @@ class SweepMessage:
         """Reads a record of an SQS event."""
         body = loads(record["body"].encode())
         deliveries = int(record["attributes"]["ApproximateReceiveCount"])
-        return cls(record["messageId"], Sweep.decode(body), deliveries + body.get("attempts", 0))
+        attempts = deliveries + body.get("attempts", 0)
+        return cls(record["messageId"], Sweep.decode(body).delivered(), attempts)
 
 
 class SendsSweeps(Protocol):

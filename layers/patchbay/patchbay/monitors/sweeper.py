@@ -14,6 +14,12 @@
    process. It is split into small sweeps, and those, if they fail too, into single connections, so
    that in the end the cause stands alone. The queue delivers that one again, much later.
 
+6. So the function sends messages to its own queue, and Lambda's detection of such loops is switched
+   off for it (`RecursiveLoop: Allow`). `_send` has the bound that replaces it: a message that is
+   the last of `MAX_HOPS` in a row is not followed by another. What is left of it fails, and becomes
+   a dead letter. There are no more messages at once than connections, because a sweep is only
+   split into parts that have none in common.
+
 Nothing here has to happen exactly once: a test is recorded under its identity, and a test that is
 in the history does not run again.
 """
@@ -56,6 +62,10 @@ SMALL_SWEEP: Final = 25
 
 PREPARATION: Final = PreparationLimits()
 
+MAX_HOPS: Final = 200
+"""Messages in a row. A slot of 64,000 connections needs two to be split, and ten if all of it
+fails; an organization whose tests take a minute of CPU to prepare needs fifteen."""
+
 _SPLIT_AT_ONCE: Final = 1_000
 _LAST_SECONDS: Final = 2.0
 """Kept for the response that says which messages failed."""
@@ -64,6 +74,10 @@ _EXTRA_SECONDS: Final = 1.0
 """How much longer than the tests an invocation waits for a look at our own network."""
 
 _THREADS: Final = 24
+
+
+class _SentTooOften(TemporarilyUnavailable):
+    """`MAX_HOPS` messages have not ended a sweep."""
 
 
 class ReadsSweeps(Protocol):
@@ -223,11 +237,18 @@ class _Invocation:
                     self.result.failed.append(message.message_id)
                 elif again:
                     orders = [SweepOrder(part, AGAIN, attempts=1) for part in again]
-                    await asyncio.to_thread(self._queue.send, orders)
+                    await self._send(orders)
                     self.result.sent_again += len(again)
         except Exception as error:
             self.result.failed.append(message.message_id)
             self._log(message, error)
+
+    async def _send(self, orders: Sequence[SweepOrder]) -> None:
+        """Raises `TemporarilyUnavailable` if the queue does not accept all of them, or may not get
+        them."""
+        if any(order.sweep.hops >= MAX_HOPS for order in orders):
+            raise _SentTooOften
+        await asyncio.to_thread(self._queue.send, orders)
 
     def _log(self, message: SweepMessage, error: Exception) -> None:
         log_exception(
@@ -249,7 +270,7 @@ class _Invocation:
         orders = [SweepOrder(sweep.only(part[0], part[-1])) for part in parts]
         if found.rest:
             orders.append(SweepOrder(found.rest))
-        await asyncio.to_thread(self._queue.send, orders)
+        await self._send(orders)
         return True
 
     async def _sweep(self, sweep: Sweep, again: list[Sweep]) -> None:
@@ -273,7 +294,7 @@ class _Invocation:
                 read += found.sort_keys
                 rest = await self._my_part(found.rest, read, sweep) if found.rest else None
         if rest:
-            await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
+            await self._send([SweepOrder(rest)])
             self.result.handed_back += 1
 
     async def _my_part(self, rest: Sweep, read: Sequence[str], sweep: Sweep) -> Sweep:
@@ -282,7 +303,7 @@ class _Invocation:
         if not others:
             return rest
         try:
-            await asyncio.to_thread(self._queue.send, [SweepOrder(part) for part in others])
+            await self._send([SweepOrder(part) for part in others])
         except TemporarilyUnavailable as error:
             log_exception("sweep not split", error, slot=sweep.slot)
             return rest
@@ -331,7 +352,7 @@ class _Invocation:
             again += _sweeps_of(failed, found, sweep)
             if put_off:
                 orders = [SweepOrder(own, PUT_OFF) for own in _sweeps_of(put_off, found, sweep)]
-                await asyncio.to_thread(self._queue.send, orders)
+                await self._send(orders)
                 self.result.put_off += len(put_off)
         except Exception as error:
             log_exception("page failed", error, slot=sweep.slot)

@@ -8,9 +8,9 @@ meaning when the number of lanes changes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from patchbay.connections.plans import WHEEL, wheel_pk
 from patchbay.connections.wheel import PLACES, MonitorInterval, minute_number, slot_pk
@@ -57,13 +57,18 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """The connections under `slot`'s interval and phase from `low` to `high`, both
-    included, at one scheduled minute; if `organization_id` is set, those of that organization."""
+    included, at one scheduled minute; if `organization_id` is set, those of that organization.
+
+    `hops` counts the messages in a row that led to this sweep: those of which it is a part, or that
+    it is the rest of, or a further attempt at.
+    """
 
     minute: datetime
     slot: str
     low: str
     high: str
     organization_id: str | None = None
+    hops: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, slot: Slot, minute: datetime) -> Self:
@@ -90,24 +95,30 @@ class Sweep:
     def of_organization(self, organization_id: str) -> Self:
         return replace(self, organization_id=organization_id)
 
-    def encode(self) -> dict[str, str]:
+    def delivered(self) -> Self:
+        """As a message has brought it."""
+        return replace(self, hops=self.hops + 1)
+
+    def encode(self) -> dict[str, Any]:
         only = {"organization_id": self.organization_id} if self.organization_id else {}
         return {
             "minute": to_text(self.minute),
             "slot": self.slot,
             "low": self.low,
             "high": self.high,
+            "hops": self.hops,
             **only,
         }
 
     @classmethod
-    def decode(cls, body: dict[str, str]) -> Self:
+    def decode(cls, body: dict[str, Any]) -> Self:
         return cls(
             from_text(body["minute"]),
             body["slot"],
             body["low"],
             body["high"],
             body.get("organization_id"),
+            int(body.get("hops", 0)),
         )
 
 
