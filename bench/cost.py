@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.measured import IDLE_RUNS, MONITORED, PLATFORM_LOG_BYTES, IdleRun
 from bench.prices import PRICES, Amounts, dollars
 from bench.report import Row, table
-from tests.integration.cloudformation import read_template
+from tests.integration.cloudformation import by_default, read_template
 
 if TYPE_CHECKING:
     from bench.fleet import Used
@@ -86,7 +86,8 @@ def polls(template: Mapping[str, Any]) -> dict[str, float]:
                 properties = event["Properties"]
                 if "ProvisionedPollerConfig" in properties:
                     raise ValueError("pollers that are provisioned have a price of their own")
-                pollers = CAPPED_POLLERS if "ScalingConfig" in properties else POLLERS
+                capped = by_default(properties.get("ScalingConfig"), dict(template))
+                pollers = CAPPED_POLLERS if capped else POLLERS
                 name = properties["Queue"]["!GetAtt"].removesuffix(".Arn")
                 found[name] = pollers * POLLS_A_MINUTE * float(MINUTES)
     return found
@@ -175,8 +176,7 @@ def gigabyte_seconds(template: Mapping[str, Any], module: str, seconds: float) -
         found for name, found in _resources(template, FUNCTION) if _module(name, template) == module
     )
     [architecture] = function.get("Architectures", defaults["Architectures"])
-    if isinstance(architecture, dict):
-        architecture = template["Parameters"][architecture["!Ref"]]["Default"]
+    architecture = by_default(architecture, dict(template))
     gigabytes = int(function.get("MemorySize", defaults["MemorySize"])) / 1024
     return {f"GB second, {architecture}": seconds * gigabytes}
 

@@ -26,7 +26,7 @@ from patchbay.connections.layouts import POOLED_BELOW, SPACES_OF_POOL
 from patchbay.health.shards import LANES as FOLD_LANES
 from patchbay.monitors.lanes import CONNECTIONS_OF_A_SWEEP
 from patchbay.monitors.sweeper import SweepLimits
-from tests.integration.cloudformation import read_template
+from tests.integration.cloudformation import by_default, read_template
 
 MINUTES: Final = 60
 INTERVAL: Final = 5
@@ -76,7 +76,7 @@ class Limits:
 
         def cap(function: str, event: str) -> int:
             source = resources[function]["Properties"]["Events"][event]["Properties"]
-            return int(source["ScalingConfig"]["MaximumConcurrency"])
+            return int(by_default(source["ScalingConfig"]["MaximumConcurrency"], template))
 
         runner = resources["RunMonitorsFunction"]["Properties"]
         folder = resources["FoldCountsFunction"]["Properties"]

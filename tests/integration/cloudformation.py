@@ -80,3 +80,29 @@ def _filled(value: Any, identifier: str, item: str, template: dict[str, Any]) ->
         case list():
             return [filled(inner) for inner in value]
     return value
+
+
+def by_default(value: Any, template: dict[str, Any]) -> Any:
+    """A piece of a template that was read, with the defaults of the parameters.
+
+    What a deployment would name stays as it is, and `AWS::NoValue` is None.
+    """
+    match value:
+        case {"!Ref": "AWS::NoValue"}:
+            return None
+        case {"!Ref": name} if name in template["Parameters"]:
+            return template["Parameters"][name]["Default"]
+        case {"!If": [condition, yes, no]}:
+            holds = by_default(template["Conditions"][condition], template)
+            return by_default(yes if holds else no, template)
+        case {"!Not": [inner]}:
+            return not by_default(inner, template)
+        case {"!Equals": [one, other]}:
+            return str(by_default(one, template)) == str(by_default(other, template))
+        case {"!FindInMap": [name, first, second]}:
+            return template["Mappings"][name][str(by_default(first, template))][second]
+        case dict():
+            return {key: by_default(inner, template) for key, inner in value.items()}
+        case list():
+            return [by_default(inner, template) for inner in value]
+    return value

@@ -1,6 +1,7 @@
 """template.yaml: what every deployment must have."""
 
 import importlib
+import json
 import re
 import ssl
 from base64 import b64encode
@@ -28,6 +29,7 @@ from patchbay.platform.metrics import Trouble
 from patchbay.platform.public_url import read_origin
 from patchbay.platform.settings import Setting, Settings
 from tests.integration.api import FUNCTIONS, ROOT
+from tests.integration.cloudformation import by_default
 from tests.unit.egress.certificates import Authority
 
 type Resource = dict[str, Any]
@@ -205,6 +207,108 @@ def test_a_queue_waits_for_its_function_and_gives_up_in_the_end(template: dict[s
             [dead_letters] = texts(queue["RedrivePolicy"]["deadLetterTargetArn"])
             assert dead_letters.removesuffix(".Arn") in queues
     assert fed
+
+
+def test_every_queue_gives_up_only_at_the_fifth_time(template: dict[str, Any]) -> None:
+    # A batch that a busy account throttles counts as received.
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    for name, queue in resources(template, "AWS::SQS::Queue").items():
+        if "RedrivePolicy" in queue["Properties"]:
+            properties = queue["Properties"]
+            most = properties["RedrivePolicy"]["maxReceiveCount"]
+            assert most >= 5, name
+            # And is there long enough for that
+            assert properties["MessageRetentionPeriod"] > most * properties["VisibilityTimeout"]
+
+
+def sources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The mappings of queues to functions, by queue."""
+    return {
+        event["Properties"]["Queue"]["!GetAtt"].removesuffix("Queue.Arn"): event["Properties"]
+        for function in functions(template).values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "SQS"
+    }
+
+
+def test_what_queues_run_at_once_is_the_sum_that_was_asked_for(template: dict[str, Any]) -> None:
+    parameter = template["Parameters"]["QueueConcurrency"]
+    shares = template["Mappings"]["ConcurrencyOfQueues"]
+    assert [str(value) for value in parameter["AllowedValues"]] == list(shares)
+    for asked in parameter["AllowedValues"]:
+        parameter["Default"] = asked
+        found = {
+            name: config["MaximumConcurrency"]
+            for name, source in sources(template).items()
+            if (config := by_default(source["ScalingConfig"], template))
+        }
+        assert all(most >= 2 for most in found.values())
+        if asked:
+            assert sum(found.values()) == asked
+            assert len(found) == len(sources(template))
+        else:
+            # Without a sum, what one organization could fill alone
+            assert found == {"Ingest": 8, "Monitor": 50, "Evaluation": 20}
+
+
+def test_the_authorizer_can_have_concurrency_of_its_own(template: dict[str, Any]) -> None:
+    reserved = {
+        name: function["Properties"]["ReservedConcurrentExecutions"]
+        for name, function in functions(template).items()
+        if "ReservedConcurrentExecutions" in function["Properties"]
+    }
+    assert by_default(reserved, template) == {"AuthorizerFunction": None}
+    template["Parameters"]["AuthorizerConcurrency"]["Default"] = 20
+    assert by_default(reserved, template) == {"AuthorizerFunction": 20}
+
+
+def test_every_route_has_a_throttle(template: dict[str, Any]) -> None:
+    [api] = resources(template, "AWS::Serverless::HttpApi").values()
+    assert by_default(api["Properties"]["DefaultRouteSettings"], template) == {
+        "ThrottlingRateLimit": 1000,
+        "ThrottlingBurstLimit": 2000,
+    }
+
+
+GATEWAY_VALUES = {
+    "requestId": "JKJaXmPLvHcESHA=",
+    "requestTime": "17/Feb/2026:10:00:00 +0000",
+    "identity.sourceIp": "2001:db8::1",
+    "routeKey": "GET /spaces/{slug}",
+    "status": "503",
+    "responseLength": "33",
+    "responseLatency": "29012",
+    "integrationLatency": "29000",
+    "integrationStatus": "-",
+    "error.message": "Service Unavailable",
+    "error.responseType": "INTEGRATION_FAILURE",
+}
+"""What API Gateway writes for variables: names of ours, numbers, or fixed texts of its own.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html"""
+
+
+@pytest.mark.parametrize(
+    "error", ["-", "Not Found", "Too Many Requests", "Request Entity Too Large", "null"]
+)
+def test_a_line_of_the_access_log_is_json_also_for_errors_of_the_gateway(
+    error: str, template: dict[str, Any]
+) -> None:
+    [api] = resources(template, "AWS::Serverless::HttpApi").values()
+    line = api["Properties"]["AccessLogSettings"]["Format"]
+    values = GATEWAY_VALUES | {"error.message": error}
+    found = re.findall(r'"\$context\.([A-Za-z.]+)"', line)
+    # All are in quotes, which a value that is missing (-) needs
+    assert len(found) == line.count("$")
+    # And none may contain a quote: no path, no text of a function, no error with quotes of its own
+    assert set(found) == GATEWAY_VALUES.keys()
+    for name in sorted(found, key=len, reverse=True):
+        line = line.replace(f"$context.{name}", values[name])
+    assert json.loads(line)["error"] == error
+
+
+def test_the_access_log_is_where_services_of_aws_may_write(template: dict[str, Any]) -> None:
+    group = template["Resources"]["ApiAccessLog"]["Properties"]["LogGroupName"]
+    assert group == {"!Sub": "/aws/vendedlogs/patchbay/${AWS::StackName}/access"}
 
 
 def test_a_claim_lasts_as_long_as_the_function_that_runs_queued_tests(

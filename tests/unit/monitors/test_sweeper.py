@@ -417,7 +417,7 @@ def test_a_connection_that_always_ends_the_process_is_isolated_in_the_end() -> N
         else:
             break
         if undone(here, [replace(message, attempts=attempts)]):
-            if attempts == 4:  # the queue's maxReceiveCount
+            if attempts == 5:  # the queue's maxReceiveCount
                 dead.append(message.sweep)
             else:
                 deliveries[message] = attempts + 1
