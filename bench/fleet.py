@@ -5,6 +5,7 @@ and everything else is in other processes (`stand_in`, `provider`). The connecti
 API's use cases. Only the clock is ours: a minute begins when the one before it is done.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -270,6 +271,7 @@ class Fleet:
     def _handler(self, function: str) -> Any:
         if function not in self._functions:
             module = importlib.import_module(function)
+            gc.freeze()  # as a function does at the end of its start
             if function == "run_monitors":
                 _isolate(module)
             self._functions[function] = module

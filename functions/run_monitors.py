@@ -6,10 +6,11 @@ from patchbay.deployment import MonitorDeployment
 from patchbay.monitors.metrics import report_sweep
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.platform.clock import utc_now
-from patchbay.platform.lambda_entry import entry_point
+from patchbay.platform.lambda_entry import collect_rarely, entry_point
 from patchbay.platform.sqs_batches import read_each
 
 deployment = MonitorDeployment(at_start=("sweeper",))
+collect_rarely()
 
 
 @entry_point

@@ -47,10 +47,10 @@ def slow_for(
     """Preparing a connection of this organization does this work first."""
     undisturbed = testing.Tester.prepare_connection
 
-    def prepare(tester: testing.Tester, connection: Connection) -> testing.PreparedTest:
+    def prepare(tester: testing.Tester, connection: Connection, *read: Any) -> testing.PreparedTest:
         if connection.organization_id == organization_id:
             work()
-        return undisturbed(tester, connection)
+        return undisturbed(tester, connection, *read)
 
     monkeypatch.setattr(testing.Tester, "prepare_connection", prepare)
 

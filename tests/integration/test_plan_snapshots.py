@@ -7,8 +7,9 @@ import pytest
 
 from local.provider import Provider
 from patchbay.connections.keys import PLAN_WORK, secret_key
-from patchbay.connections.plan_store import PlanStore, unpacked
+from patchbay.connections.plan_store import PlanStore
 from patchbay.connections.plans import MonitorPlan
+from patchbay.connections.snapshots import snapshot_of
 from patchbay.deployment import Deployment
 from patchbay.monitors.planned_tests import PlannedTest
 from patchbay.platform.clock import utc_now
@@ -55,7 +56,7 @@ def plan_of(tenant: Tenant, connection: dict[str, Any]) -> MonitorPlan:
 
 def snapshot(tenant: Tenant, connection: dict[str, Any]) -> dict[Key, Item]:
     packed = plan_of(tenant, connection).snapshot
-    return unpacked(packed) if packed else {}
+    return snapshot_of(packed).items if packed else {}
 
 
 def sent_keys(server: Provider) -> list[str]:

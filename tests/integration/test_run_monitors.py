@@ -463,10 +463,10 @@ def test_a_connection_that_can_not_be_prepared_does_not_affect_the_others(
     made = monitored(tenant, server.port, ["me", "200"])
     prepare = testing.Tester.prepare_connection
 
-    def sometimes(self: Any, connection: Any) -> Any:
+    def sometimes(self: Any, connection: Any, *read: Any) -> Any:
         if connection.id == made["me"]["id"]:
             raise KeyError("an item that can't be read")
-        return prepare(self, connection)
+        return prepare(self, connection, *read)
 
     monkeypatch.setattr(testing.Tester, "prepare_connection", sometimes)
     tick(this_minute())

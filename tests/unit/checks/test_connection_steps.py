@@ -1,7 +1,6 @@
 """The steps of a connection's test that dial nothing."""
 
 from patchbay.checks.connection_steps import configurations_step
-from patchbay.checks.redaction import Redactor
 from patchbay.platform.errors import Problem
 from tests.unit.checks.doubles import KEY
 
@@ -15,7 +14,7 @@ def test_a_secret_in_place_of_a_configurations_name_is_not_shown() -> None:
     ]
 
     # when
-    step = configurations_step(problems, Redactor([KEY, "correcthorse"]))
+    step = configurations_step(problems, [KEY, "correcthorse"])
 
     # then
     assert step.summary == (
@@ -24,6 +23,4 @@ def test_a_secret_in_place_of_a_configurations_name_is_not_shown() -> None:
         "/configurations/depth must be a number."
     )
     assert step.field_pointer == "/configurations"
-    assert configurations_step(problems[2:], Redactor([KEY])).field_pointer == (
-        "/configurations/depth"
-    )
+    assert configurations_step(problems[2:], [KEY]).field_pointer == ("/configurations/depth")

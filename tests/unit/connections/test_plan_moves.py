@@ -17,9 +17,10 @@ from patchbay.connections.connection_model import Connection, Monitor
 from patchbay.connections.keys import BY_SPACE, connection_key
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.plan_moves import PlanMoves
-from patchbay.connections.plan_store import PlanStore, packed, unpacked
+from patchbay.connections.plan_store import PlanStore
 from patchbay.connections.planner import Planner
 from patchbay.connections.plans import WHEEL, MonitorPlan
+from patchbay.connections.snapshots import packed, snapshot_of
 from patchbay.connections.wheel import MonitorInterval, is_due, minute_number
 from patchbay.platform.dynamodb import Item, Key, Put, Table, Update
 from patchbay.tenancy.keys import space_key
@@ -258,7 +259,7 @@ def test_a_snapshot_is_kept_unless_the_plan_was_written_since() -> None:
     plans.keep(plan, item, [secret])
     [kept] = world.plans()
     assert kept.snapshot
-    assert unpacked(kept.snapshot)[Key("ORG#org_1", "SECRET#src_1")] == secret
+    assert snapshot_of(kept.snapshot).items[Key("ORG#org_1", "SECRET#src_1")] == secret
     assert kept.health["required_action"] == "none"
     plans.keep(plan, item, [])
     assert world.plans() == [kept]
@@ -288,4 +289,4 @@ def test_what_an_editor_leaves_is_dropped_later() -> None:
 
 def test_items_of_a_snapshot_are_what_they_were() -> None:
     items = [{"pk": "a", "sk": "b", "n": 1, "l": [None, True], "b": b"x"}]
-    assert list(unpacked(packed(items)).values()) == items
+    assert list(snapshot_of(packed(items[0], items[1:])).items.values()) == items

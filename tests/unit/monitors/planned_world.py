@@ -104,7 +104,7 @@ class FoundTests:
     def __init__(self, world: "PlannedWorld") -> None:
         self._world = world
 
-    def prepare_connection(self, connection: Connection) -> PreparedTest:
+    def prepare_connection(self, connection: Connection, _: object = None) -> PreparedTest:
         fingerprint = Fingerprint.of({}, {"number": self._world.configurations})
         return PreparedTest({}, (), connection, fingerprint)
 

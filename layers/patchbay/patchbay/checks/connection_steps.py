@@ -13,14 +13,15 @@ CONFIGURATIONS: Final = "configurations"
 CAPABILITIES: Final = "capabilities"
 
 
-def configurations_step(problems: Sequence[Problem], redact: Redactor) -> Step:
+def configurations_step(problems: Sequence[Problem], secrets: Sequence[str]) -> Step:
     """The step that holds the connection's configurations to the source's release.
 
     They were valid when they were stored; an upgrade of the source may have changed that. Their
-    names may be anything.
+    names may be anything, even `secrets`.
     """
     if not problems:
         return _accepted()
+    redact = Redactor(secrets)
     return Step.failed(
         CONFIGURATIONS,
         "config_invalid",

@@ -14,7 +14,7 @@ runs all of them in one event loop. A dry run has no third step.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -26,7 +26,6 @@ from patchbay.checks.live_steps import LiveSteps
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
-from patchbay.checks.redaction import Redactor
 from patchbay.checks.report import Step
 from patchbay.checks.roles import Role
 from patchbay.checks.verdict import secrets_unavailable_report
@@ -159,12 +158,16 @@ class Tester:
             return self._prepared(endpoints, self._releases(endpoints), {})
         return self.prepare_connection(self._connections.get(subject.organization_id, subject.id))
 
-    def prepare_connection(self, connection: Connection) -> PreparedTest:
-        """Step 1, for a connection that has been read. Raises as `prepare`."""
+    def prepare_connection(
+        self, connection: Connection, endpoints: Mapping[Role, Endpoint] | None = None
+    ) -> PreparedTest:
+        """Step 1, for a connection that has been read, and so may its endpoints. Raises as
+        `prepare`."""
         require_enabled(connection)
-        endpoints = self._endpoints(
-            connection.organization_id, connection.source_id, connection.destination_id
-        )
+        if endpoints is None:
+            endpoints = self._endpoints(
+                connection.organization_id, connection.source_id, connection.destination_id
+            )
         releases = self._releases(endpoints)
         source = recipe_of(releases[Role.SOURCE])
         problems = source.configuration_problems(connection.configurations)
@@ -239,8 +242,8 @@ class Tester:
         connection: Connection | None = None,
     ) -> PreparedTest:
         prepared = self._prepared(endpoints, releases, configurations)
-        secrets = (s for part in prepared.parts.values() for s in part.plan.secret_values)
-        judged = _judged(releases, problems, Redactor(secrets))
+        secrets = [s for part in prepared.parts.values() for s in part.plan.secret_values]
+        judged = _judged(releases, problems, secrets)
         return PreparedTest(prepared.parts, judged, connection, prepared.fingerprint)
 
     def _prepared(
@@ -320,10 +323,10 @@ def _joined(live: Mapping[Role, LiveSteps]) -> tuple[Step, ...]:
 
 
 def _judged(
-    releases: Mapping[Role, Release], problems: list[Problem], redact: Redactor
+    releases: Mapping[Role, Release], problems: list[Problem], secrets: Sequence[str]
 ) -> tuple[Step, ...]:
     """The steps of a connection's test that dial nothing."""
-    configurations = configurations_step(problems, redact)
+    configurations = configurations_step(problems, secrets)
     if Role.DESTINATION not in releases:
         return (configurations,)
     source, destination = recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION])

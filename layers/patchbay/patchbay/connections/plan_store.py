@@ -2,8 +2,9 @@
 
     work   PLANS   DROP#<endpoint id>#<revision>   an edit whose snapshots are still to be dropped
 
-A **snapshot** has the items that a test reads: its connection, its endpoints, and their secrets,
-which stay sealed. It never has what a grant holds. It is used until one of them is edited:
+A **snapshot** (`snapshots`) has the items that a test reads: its connection, its endpoints, and
+their secrets, which stay sealed. It never has what a grant holds. It is used until one of them is
+edited:
 
 - An edit of a connection writes its plan again, in the same transaction.
 - An edit of an endpoint writes a mark in its transaction. Then the snapshots of all connections of
@@ -14,13 +15,10 @@ A sweep reads the marks before it reads plans, both strongly consistent, and use
 endpoint that has a mark. So what a test uses is not older than the begin of its sweep.
 """
 
-import base64
-import json
-import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from patchbay.connections.connection_items import read_plans
 from patchbay.connections.endpoint_items import user_of
@@ -32,6 +30,7 @@ from patchbay.connections.keys import (
     use_key,
 )
 from patchbay.connections.plans import OF_HEALTH, MonitorPlan, new_revision
+from patchbay.connections.snapshots import packed
 from patchbay.platform.dynamodb import (
     PRESENT,
     ConditionFailed,
@@ -51,20 +50,8 @@ MAX_SNAPSHOT_BYTES: Final = 24 << 10
 MAX_DROPS_AT_ONCE: Final = 200
 """Connections of an endpoint whose snapshots the request drops that edits it."""
 
-_BYTES: Final = "$bytes"
 _WRITERS: Final = 10
 _BATCH: Final = 100
-
-
-def packed(items: Iterable[Item]) -> bytes:
-    """The items of a snapshot, compressed."""
-    return zlib.compress(json.dumps(list(items), default=_encoded, separators=(",", ":")).encode())
-
-
-def unpacked(snapshot: bytes) -> dict[Key, Item]:
-    """The items of a snapshot by their keys."""
-    items = _DECODER.decode(zlib.decompress(snapshot).decode())
-    return {Key(item["pk"], item["sk"]): item for item in items}
 
 
 class PlanStore:
@@ -82,7 +69,7 @@ class PlanStore:
     def keep(self, plan: MonitorPlan, connection: Item, others: Collection[Item]) -> None:
         """Keeps with a plan what a test read after it had read the plan: the item of the
         connection, and the others that a snapshot has. Nothing if the plan was written since."""
-        snapshot = packed([connection, *others])
+        snapshot = packed(connection, others)
         values: Item = {name: connection[name] for name in OF_HEALTH if name in connection}
         if len(snapshot) <= MAX_SNAPSHOT_BYTES:
             values["snapshot"] = snapshot
@@ -136,18 +123,3 @@ class PlanStore:
         values = {"revision": new_revision()}
         with suppress(ConditionFailed):  # it was moved: the new one has none
             self._table.write(Update(plan, values, remove=("snapshot",), condition=PRESENT))
-
-
-def _decoded(value: dict[str, Any]) -> Any:
-    if _BYTES in value and len(value) == 1 and isinstance(value[_BYTES], str):
-        return base64.b64decode(value[_BYTES])
-    return value
-
-
-_DECODER: Final = json.JSONDecoder(object_hook=_decoded)
-
-
-def _encoded(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {_BYTES: base64.b64encode(value).decode()}
-    raise TypeError(type(value).__name__)

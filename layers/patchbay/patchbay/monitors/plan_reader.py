@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from patchbay.connection_tests.tester import Tester
-from patchbay.connections.keys import endpoint_key
-from patchbay.connections.plan_store import unpacked
 from patchbay.connections.plans import MonitorPlan
+from patchbay.connections.snapshots import own_keys, snapshot_of
 from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import minute_number
 from patchbay.egress.guard import EgressGuard
@@ -21,8 +20,6 @@ from patchbay.monitors.planned_tests import (
     PlannedTest,
     TestItems,
     connection_key_of,
-    own_keys,
-    shared_keys,
 )
 from patchbay.monitors.run_recorder import RunRecorder, TestedGroup
 from patchbay.monitors.store import WheelPage
@@ -138,19 +135,14 @@ class PlanReader:
         if plan.snapshot is None:
             return None
         try:
-            found: dict[Key, Item] = unpacked(plan.snapshot)
-            connection = {**found[connection_key_of(plan)], **plan.health}
+            snapshot = snapshot_of(plan.snapshot)
         except Exception as error:
             log_exception("snapshot not readable", error, connection=plan.connection_id)
             return None
-        endpoints = (connection["source_id"], connection["destination_id"])
-        if not under_edit.isdisjoint(endpoints):
+        if not snapshot.is_whole or not under_edit.isdisjoint(snapshot.endpoint_ids):
             return None
-        needed = (endpoint_key(plan.organization_id, one) for one in endpoints if one)
-        if not all(key in found for key in needed):
-            return None
-        others = {key: found.get(key) for key in own_keys(connection)}
-        return TestItems(connection, others, is_live=False)
+        view = snapshot.with_health(plan.health)
+        return TestItems(view.item, snapshot.others, view)
 
     def _items(
         self,
@@ -198,25 +190,21 @@ class PlanReader:
             [key for item in mine.values() for key in own_keys(item)]
         )
         found = {
-            connection_id: TestItems(item, {k: others.get(k) for k in own_keys(item)}, is_live=True)
+            connection_id: TestItems(item, {k: others.get(k) for k in own_keys(item)})
             for connection_id, item in mine.items()
         }
         return self._with_shared(found) if shared else found
 
     def _with_shared(self, found: Mapping[str, TestItems]) -> dict[str, TestItems]:
-        stored = {
-            connection_id: [item for item in items.others.values() if item]
-            for connection_id, items in found.items()
-        }
-        keys = {connection_id: list(shared_keys(of)) for connection_id, of in stored.items()}
+        keys = {connection_id: items.shared_keys for connection_id, items in found.items()}
         shared = self._integrations.get_all({key for of in keys.values() for key in of})
-        own = (item for of in stored.values() for item in of)
+        own = (item for items in found.values() for item in items.stored)
         self._vault.read_ahead([*own, *shared.values()], self._clock())
         return {
             connection_id: TestItems(
                 items.connection,
                 {**items.others, **{key: shared.get(key) for key in keys[connection_id]}},
-                is_live=items.is_live,
+                items.view,
             )
             for connection_id, items in found.items()
         }

@@ -6,7 +6,7 @@ stand.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
@@ -22,10 +22,10 @@ from patchbay.connection_tests.tester import PreparedTest, Tester
 from patchbay.connection_tests.time_budgets import TimeBudget
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.connection_model import Connection
-from patchbay.connections.endpoint_items import grant_key_of
 from patchbay.connections.health_state import HealthState, first_failure
-from patchbay.connections.keys import connection_key, endpoint_key, secret_key
+from patchbay.connections.keys import connection_key
 from patchbay.connections.plans import MonitorPlan
+from patchbay.connections.snapshots import SnapshotView, own_keys, shared_keys
 from patchbay.connections.steady_health import StreakTest, overlaid, unwritten
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crashed_test
@@ -33,7 +33,6 @@ from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import Conflict, NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
-from patchbay.registry.keys import release_key
 from patchbay.runs.model import RunEntry
 
 _MAY_BE_EDITED: Final = frozenset[CodeCategory]({"config", "auth", "permission", "platform"})
@@ -50,13 +49,24 @@ class TestItems:
 
     connection: Item
     others: Mapping[Key, Item | None]
-    is_live: bool
-    """Whether they were read now, and not taken from a snapshot."""
+    view: SnapshotView | None = None
+    """What they were taken from; None if they were read now."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.view is None
 
     @property
     def stored(self) -> list[Item]:
         """The items beside the connection that a snapshot has."""
+        if self.view:
+            return self.view.snapshot.stored
         return [item for key in own_keys(self.connection) if (item := self.others.get(key))]
+
+    @property
+    def shared_keys(self) -> list[Key]:
+        """The keys of what it shares with others: releases, and grants."""
+        return self.view.snapshot.shared_keys if self.view else list(shared_keys(self.stored))
 
     def is_same(self, other: "TestItems") -> bool:
         """Whether a test of the other would find the same, as far as edits go."""
@@ -213,33 +223,15 @@ class PlannedTest:
 
     def _prepare(self, items: TestItems) -> bool:
         """Whether the connection can be tested."""
-        self.connection = read_connection(items.connection)
+        view = items.view
+        self.connection = view.connection if view else read_connection(items.connection)
+        endpoints = view.snapshot.endpoints if view else None
         with self.table.known(items.others):
             try:
-                self.prepared = self.tester.prepare_connection(self.connection)
+                self.prepared = self.tester.prepare_connection(self.connection, endpoints)
             except (NotFound, Conflict):
                 return False
         return True
-
-
-def own_keys(connection: Item) -> list[Key]:
-    """The keys of the endpoints of a connection, and of their secrets."""
-    organization_id = connection["organization_id"]
-    return [
-        key(organization_id, endpoint_id)
-        for endpoint_id in (connection["source_id"], connection["destination_id"])
-        if endpoint_id
-        for key in (endpoint_key, secret_key)
-    ]
-
-
-def shared_keys(items: Sequence[Item]) -> Iterator[Key]:
-    """The keys of the releases and grants of endpoints among these items."""
-    for item in items:
-        if "integration_id" in item and "secrets_set" in item:
-            yield release_key(item["integration_id"], item["version"])
-            if key := grant_key_of(item):
-                yield key
 
 
 def connection_key_of(plan: MonitorPlan) -> Key:

@@ -14,3 +14,10 @@ def entry_point[H: Callable[..., object]](handler: H) -> H:
         gc.freeze()
         gc.enable()
     return handler
+
+
+def collect_rarely(new_objects: int = 50_000) -> None:
+    """For a function that has many objects in use at a time, and little garbage: it is searched for
+    after so many new objects, and not after 2,000. Of a sweep of 1,000 tests, that took a tenth of
+    the CPU."""
+    gc.set_threshold(new_objects, *gc.get_threshold()[1:])

@@ -7,6 +7,7 @@ organization may have any number of large releases.
 from typing import TYPE_CHECKING, Final
 
 from patchbay.platform.bounded_cache import BoundedCache
+from patchbay.platform.identity_cache import IdentityCache
 from patchbay.platform.strict_json import compact
 
 if TYPE_CHECKING:
@@ -17,11 +18,17 @@ MAX_KEPT_BYTES: Final = 32 << 20
 _PER_BYTE: Final = 16
 """What a byte of a release's documents takes in memory, with what is read from it."""
 _LEAST_BYTES: Final = 16 << 10
+_LAST_FEW: Final = 8
+"""Releases whose documents are not compared while they are at hand: the tests of a page share
+them, and each asks four times."""
 
 
 def recipe_of(release: "Release") -> "Recipe":
     """The recipe of a release: the same object for the same release."""
+    return _LAST.get(release, _kept_recipe)
 
+
+def _kept_recipe(release: "Release") -> "Recipe":
     def make() -> "tuple[Recipe, int]":
         return recipe_of_draft(release), _bytes(release)
 
@@ -64,4 +71,5 @@ def _bytes(release: "Release") -> int:
     return _LEAST_BYTES + _PER_BYTE * sum(len(compact(document)) for document in documents)
 
 
+_LAST: Final = IdentityCache["Release", "Recipe"](_LAST_FEW)
 _KEPT: Final = BoundedCache[_Documents, "Recipe"](MAX_KEPT_BYTES)

@@ -55,6 +55,7 @@ from patchbay.platform.errors import (
     NotPublishable,
     Problem,
 )
+from patchbay.platform.identity_cache import IdentityCache
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import (
@@ -135,7 +136,7 @@ class RegistryStore:
         self._table = table
         self._quotas = quotas
         self._lists = Lists(table, CursorSeal(table))
-        self._read_last: dict[int, tuple[Item, Release]] = {}
+        self._read_last = IdentityCache[Item, Release](_READ_LAST)
 
     def create(
         self, new: NewIntegration, workspace: Space, created_by: str, stamp: Stamp
@@ -610,14 +611,7 @@ class RegistryStore:
 
     def _read(self, item: Item) -> Release:
         """The release of an item: for the same item, read once. Many tests of a page share it."""
-        kept = self._read_last.get(id(item))
-        if kept and kept[0] is item:
-            return kept[1]
-        release = read_release(item)
-        if len(self._read_last) >= _READ_LAST:
-            self._read_last = {}
-        self._read_last[id(item)] = item, release
-        return release
+        return self._read_last.get(item, read_release)
 
     def installable(
         self, publisher: str, slug: str, version: str | None, organization_id: str, now: datetime
