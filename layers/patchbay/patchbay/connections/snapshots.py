@@ -24,8 +24,8 @@ from patchbay.registry.keys import release_key
 
 MAX_KEPT_BYTES: Final = 64 << 20
 """Of the snapshots that a process keeps."""
-_PER_BYTE: Final = 24
-"""What a byte of a packed snapshot takes in memory, with what is read from it."""
+_PER_BYTE: Final = 12
+"""What a byte of a snapshot's text takes in memory, with what is read from it."""
 _BYTES: Final = "$bytes"
 
 
@@ -39,7 +39,8 @@ def snapshot_of(stored: bytes) -> "Snapshot":
     """What was packed: the same object for the same bytes. Raises `ValueError`, `zlib.error`."""
 
     def make() -> "tuple[Snapshot, int]":
-        return Snapshot(_DECODER.decode(zlib.decompress(stored).decode())), _PER_BYTE * len(stored)
+        text = zlib.decompress(stored).decode()
+        return Snapshot(_DECODER.decode(text)), _PER_BYTE * len(text)
 
     return _KEPT.get(stored, make)
 
