@@ -36,13 +36,14 @@ from patchbay.health.periods import periods_of
 from patchbay.health.shards import bucket_key, bucket_puts
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text, utc_now
-from patchbay.platform.dynamodb import Key, Put, Table, Update
+from patchbay.platform.dynamodb import Delete, Key, Put, Table, Update
 from patchbay.platform.ids import new_id
 from patchbay.runs.model import Cell
 from patchbay.runs.reader import RunReader
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import CACHED_FOR
 from patchbay.tenancy.install_tokens import InstallTokens
+from patchbay.tenancy.keys import organization_pause_key
 from tests.integration.account import stored_items
 from tests.integration.alerting import create_rule, evaluate
 from tests.integration.alerting import report as report_events
@@ -198,6 +199,9 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     assert operator.client.patch(path, {"external_id": EXTERNAL_ID}).status == 200
     page = {"status_page": {"enabled": True}}
     assert tenant.client.patch(f"/spaces/{tenant.space_slug}", page).status == 200
+    spaces = f"{path}/spaces"
+    assert tenant.client.post(spaces, {"slug": "paused", "name": "Paused"}).status == 201
+    assert tenant.client.patch("/spaces/paused", {"paused": True}).status == 200
     client, tested = tenant.client, f"{tenant.connectors}/connections"
     create_source(tenant, integration="shared/crm")
     draft = {"workspaceId": tenant.space_id, "publisher": "acme", "slug": "old", "name": "Old"}
@@ -379,6 +383,22 @@ def test_monitors_of_a_closed_organization_stop(
     erase(operator, tenant)
     tick(now + timedelta(minutes=3))
     assert len(server.requests) == seen
+
+
+def test_a_closed_organization_is_marked_as_paused_until_nothing_of_it_is_left(
+    operator: Tenant, tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    mark = organization_pause_key(tenant.organization_id)
+    table = Table("IntegrationsTable")
+    erase(operator, tenant)
+    assert table.get(mark)
+    # As an earlier release closed it
+    table.write(Delete(mark))
+    work(utc_now())
+    assert table.get(mark)
+    work(utc_now() + SETTLED)
+    assert report(operator, tenant)["status"] == "erased"
+    assert table.get(mark) is None
 
 
 def test_what_was_under_way_leaves_nothing(

@@ -17,7 +17,7 @@ from patchbay.platform.errors import Unauthenticated
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_key_store import ApiKeyStore
-from patchbay.tenancy.keys import external_id_key
+from patchbay.tenancy.keys import PAUSED, external_id_key
 from patchbay.tenancy.model import NewApiKey
 from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.conftest import Tenant
@@ -316,7 +316,10 @@ def test_a_space_is_paused_and_resumed(tenant: Tenant) -> None:
     answer = tenant.client.patch(path, {"paused": True})
     assert (answer.status, answer.json["paused"], answer.json["name"]) == (200, True, "acme")
     assert tenant.client.get(path).json["paused"] is True
+    marks = Table("IntegrationsTable").query_all
+    assert [mark["sk"] for mark in marks(PAUSED)] == [f"SPACE#{tenant.space_id}"]
     assert tenant.client.patch(path, {"paused": False}).json["paused"] is False
+    assert list(marks(PAUSED)) == []
     assert tenant.client.patch(path, {"paused": None}).pointers == ["/paused"]
     assert tenant.client.patch(path, {"name": None}).pointers == ["/name"]
 

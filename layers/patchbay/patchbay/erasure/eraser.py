@@ -81,6 +81,7 @@ from patchbay.tenancy.keys import (
     organization_pk,
     retired,
     sign_in_code_key,
+    space_pause_key,
 )
 
 RESERVE_SECONDS: Final = 30.0
@@ -106,6 +107,7 @@ _ATTRIBUTES: Final = (
     "granted_by",
     "status_page",
     "plans",
+    "paused",
 )
 
 type SecondsLeft = Callable[[], float]
@@ -180,6 +182,7 @@ class Eraser:
 
     def _go_on(self, run: ErasureRun, seconds_left: SecondsLeft) -> bool:
         """Whether the erasure is finished."""
+        self._store.keep_paused(run)
         while True:
             try:
                 while run.step < len(self._steps):
@@ -255,8 +258,10 @@ class Eraser:
                         close_space(self._integrations, item)
                         self._mark(run, f"SPACE#{item['id']}")
                         self._space(run, item["id"], seconds_left)
-                        work = move_key(item["id"])._asdict()
-                        self._remove(run, self._integrations, [work, item])
+                        own = [move_key(item["id"])._asdict()]
+                        if item.get("paused"):
+                            own.append(space_pause_key(item["id"])._asdict())
+                        self._remove(run, self._integrations, [*own, item])
                     case "DELETED":
                         self._integration(run, item["sk"].removeprefix(DELETED), seconds_left)
                         self._remove(run, self._integrations, [item])

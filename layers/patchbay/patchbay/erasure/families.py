@@ -93,6 +93,9 @@ FAMILIES: Final = (
     Family(_CONTROL, "WHEEL#", "", "plans"),
     Family(_CONTROL, "PLANS", "DROP#", "plan_work"),
     Family(_CONTROL, "PLANS", "", "plan_work"),
+    # Of the erasure: its organization counts as paused to its end.
+    Family(_CONTROL, "PAUSED", "ORG#", "pauses", Fate.SHARED),
+    Family(_CONTROL, "PAUSED", "SPACE#", "pauses"),
     Family(_CONTROL, "AUDIT#", "EVENT#", "audit_events", Fate.STRIPPED),
     Family(_CONTROL, "ERASED#", "", "marks", Fate.SHARED),
     Family(_CONTROL, "ERASURES", "", "erasures", Fate.SHARED),

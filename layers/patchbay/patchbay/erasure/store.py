@@ -1,4 +1,8 @@
-"""Erasures as they are stored: accepted once, and worked on by one process at a time."""
+"""Erasures as they are stored: accepted once, and worked on by one process at a time.
+
+From the transaction that accepts an erasure to the one that finishes it, the organization is marked
+as paused: no plan that is still there runs a test.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +30,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
-from patchbay.tenancy.keys import external_id_key
+from patchbay.tenancy.keys import external_id_key, organization_pause_key
 from patchbay.tenancy.model import Organization
 
 SETTLED: Final = timedelta(minutes=20)
@@ -113,6 +117,7 @@ class ErasureStore:
                 close,
                 Put(item, ABSENT),
                 Put(queued_key(organization_id)._asdict(), ABSENT),
+                Put(organization_pause_key(organization_id)._asdict()),
                 recorded(
                     organization_id,
                     Entity.ORGANIZATION,
@@ -123,6 +128,10 @@ class ErasureStore:
             ]
         )
         return _erasure(item)
+
+    def keep_paused(self, run: ErasureRun) -> None:
+        """Marks an organization as paused that a release without such marks has closed."""
+        self._table.write(Put(organization_pause_key(run.organization_id)._asdict()))
 
     def queued(self) -> Iterator[str]:
         """The organizations whose erasure is not finished."""
@@ -219,6 +228,7 @@ class ErasureStore:
                 [
                     done,
                     Delete(queued_key(run.organization_id)),
+                    Delete(organization_pause_key(run.organization_id)),
                     *freed,
                     recorded(
                         run.organization_id,

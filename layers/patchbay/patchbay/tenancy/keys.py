@@ -18,6 +18,8 @@ BY_OWNER: Final = "by_owner"
 SPACES: Final = "SPACE#"
 API_KEYS: Final = "KEY#"
 BROWSER_SESSIONS: Final = "BROWSER#"
+PAUSED: Final = "PAUSED"
+"""The partition of the marks of all that is paused."""
 
 
 def organization_pk(organization_id: str) -> str:
@@ -96,6 +98,16 @@ def sign_in_code_key(digest: str) -> Key:
 
 def listed_sign_in_link_key(organization_id: str, link_id: str) -> Key:
     return Key(organization_pk(organization_id), f"SIGNIN#{link_id}")
+
+
+def organization_pause_key(organization_id: str) -> Key:
+    """The mark of an organization that is paused, or being erased."""
+    return Key(PAUSED, organization_pk(organization_id))
+
+
+def space_pause_key(space_id: str) -> Key:
+    """The mark of a space that is paused."""
+    return Key(PAUSED, f"{SPACES}{space_id}")
 
 
 def status_link_key(digest: str) -> Key:

@@ -7,10 +7,16 @@
                                                           the organization was erased
     space by its id      SPACE#<id>        META           organization, slug
     link of a status page                                 see `patchbay.tenancy.status_tokens`
+    mark of a pause      PAUSED            ORG#<id>       of an organization
+    mark of a pause      PAUSED            SPACE#<id>     of a space
     counts               ORG#<org>         QUOTAS         see `patchbay.tenancy.quotas`
 
 A space counts what is in it (`uses`): each write that puts something into a space adds one in the
 same transaction, so a space in use is never deleted.
+
+`paused` is an attribute of the organization or the space. What is paused has a mark beside it,
+written and deleted in the same transaction, so that a sweep of monitors learns of all pauses by one
+query. An organization that is being erased has one too (see `patchbay.erasure.store`).
 """
 
 from collections.abc import Mapping
@@ -27,6 +33,7 @@ from patchbay.platform.dynamodb import (
     Check,
     Delete,
     Item,
+    Key,
     Put,
     Table,
     TransactionRefused,
@@ -57,10 +64,12 @@ from patchbay.tenancy.keys import (
     SPACES,
     external_id_key,
     organization_key,
+    organization_pause_key,
     organization_pk,
     slug_claim_key,
     space_by_id_key,
     space_key,
+    space_pause_key,
     status_link_key,
 )
 from patchbay.tenancy.model import (
@@ -154,8 +163,9 @@ class TenancyStore:
             if old.paused and not new.paused:
                 self._wake(self._space_ids(old.id))
             claims = _claims(new, old.external_id)
+            marks = _pause_writes(organization_pause_key(old.id), old, new)
             try:
-                self._table.transact([change, *claims, event])
+                self._table.transact([change, *claims, event, *marks])
             except TransactionRefused as refused:
                 if 0 in refused.failed or new.external_id is None:
                     raise
@@ -325,7 +335,8 @@ class TenancyStore:
             if old.paused and not new.paused:
                 self._wake([old.id])
             try:
-                self._table.transact([change, *_link_writes(old, new), event])
+                marks = _pause_writes(space_pause_key(old.id), old, new)
+                self._table.transact([change, *_link_writes(old, new), event, *marks])
             except TransactionRefused:
                 if self._table.get(organization_key(old.organization_id)) is None:
                     raise NotFound("space") from None  # it is being erased
@@ -352,6 +363,7 @@ class TenancyStore:
                         Delete(slug_claim_key(slug), of_space),
                         Delete(space_by_id_key(space.id), of_space),
                         *_link_writes(space, None),
+                        Delete(space_pause_key(space.id)),
                         recorded(
                             space.organization_id,
                             Entity.SPACE,
@@ -387,6 +399,13 @@ def _resumption(
 ) -> dict[str, Any]:
     """The end of a pause: nothing else restarts the wait for successes."""
     return {"resumed_at": now} if old.paused and patch.paused is False else {}
+
+
+def _pause_writes[T: (Organization, Space)](mark: Key, old: T, new: T) -> list[Write]:
+    """The writes by which the mark of a pause begins or ends with it."""
+    if old.paused == new.paused:
+        return []
+    return [Put(mark._asdict()) if new.paused else Delete(mark)]
 
 
 def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
