@@ -12,11 +12,12 @@ import dispatch_monitors
 import run_monitors
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.planner import Planned, Planner
+from patchbay.monitors.pause_survey import SURVEY
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform import aws as services
 from patchbay.platform.clock import to_text
-from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb import Put, Table
 from tests.integration.conftest import Tenant
 from tests.integration.story import calling, create_connection, create_source, publish_integration
 
@@ -40,6 +41,12 @@ def put_into_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
         return Planned(connection)
 
     monkeypatch.setattr(Planner, "begun", begun)
+
+
+def survey_pauses(*, is_done: bool) -> None:
+    """This release has run for long: its survey of pauses is done, or due."""
+    survey = {"since": "2026-01-01T00:00:00Z", "after": "", "is_done": is_done}
+    Table("IntegrationsTable").write(Put({**SURVEY._asdict(), **survey}))
 
 
 def this_minute() -> datetime:

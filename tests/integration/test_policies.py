@@ -39,9 +39,10 @@ from patchbay.monitors.store import WATERMARK
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Delete, Table
+from patchbay.platform.dynamodb import Delete, Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
+from patchbay.tenancy.keys import PAUSED, space_pause_key
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate_due
 from tests.integration.alerting import queued as queued_notifications
@@ -436,6 +437,7 @@ def run_in_the_background(
         monitoring.tick_after_quiet(later + hours * 60 * monitoring.MINUTE)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
+    surveyed(tenant, server)
     moved_to_plans(tenant, server, monkeypatch)
     # A queue that refuses a test
     url = aws.client("sqs").get_queue_url(QueueName="TestQueue")["QueueUrl"]
@@ -497,6 +499,27 @@ def run_in_the_background(
     start_cold("deliver_notifications")
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
+
+
+def surveyed(tenant: Tenant, server: Provider) -> None:
+    """The pauses of an earlier release are marked, and a page of two spaces reads the marks."""
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    table = Table("IntegrationsTable")
+    for slug in ("paused-before", "resumed-before"):
+        made = tenant.client.post(spaces, {"slug": slug, "name": slug}).json
+        table.write(Put(space_pause_key(made["id"])._asdict()))
+        create_connection(
+            tenant, create_source(tenant), space=slug, monitor={"enabled": True, "interval": "1m"}
+        )
+    assert tenant.client.patch("/spaces/paused-before", {"paused": True}).status == 200
+    paused = tenant.client.get("/spaces/paused-before").json
+    table.write(Delete(space_pause_key(paused["id"])))
+    monitoring.survey_pauses(is_done=False)
+    later = monitoring.this_minute() + timedelta(days=3)
+    for number in range(2):
+        monitoring.tick_after_quiet(later + number * monitoring.MINUTE)
+    assert [mark["sk"] for mark in table.query_all(PAUSED)] == [f"SPACE#{paused['id']}"]
+    start_cold()
 
 
 def moved_to_plans(tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

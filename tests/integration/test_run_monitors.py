@@ -34,6 +34,7 @@ from tests.integration.monitoring import (
     put_into_the_index,
     run,
     run_until_quiet,
+    survey_pauses,
     this_minute,
     tick,
     tick_after_quiet,
@@ -409,6 +410,34 @@ def test_a_space_or_an_organization_that_is_paused_pauses_its_monitors(
         assert client.patch(path, {"paused": False}).status == 200
         tick(now + (2 * number + 1) * MINUTE)
         assert len(history(tenant, connection)) == number + 1
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_of_several_spaces_those_that_run_are_tested(
+    tenant: Tenant, operator: Tenant, server: Provider, *, marked: bool
+) -> None:
+    """Whether sweeps read marks of pauses, or the spaces themselves."""
+    survey_pauses(is_done=marked)
+    one = monitored(tenant, server.port, ["me"])["me"]
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    assert tenant.client.post(spaces, {"slug": "two", "name": "Two"}).status == 201
+    source, monitor = create_source(tenant), {"enabled": True, "interval": "1m"}
+    two = create_connection(tenant, source, space="two", monitor=monitor)
+    minutes = (this_minute() - (10 - number) * MINUTE for number in range(5))
+
+    def tested() -> tuple[int, int]:
+        tick_after_quiet(next(minutes))
+        return len(history(tenant, one)), len(history(tenant, two))
+
+    space, organization = "/spaces/two", f"/v1/organizations/{tenant.organization_id}"
+    assert tenant.client.patch(space, {"paused": True}).status == 200
+    assert tested() == (1, 0)
+    assert tenant.client.patch(space, {"paused": False}).status == 200
+    assert tested() == (2, 1)
+    assert operator.client.patch(organization, {"paused": True}).status == 200
+    assert tested() == (2, 1)
+    assert operator.client.patch(organization, {"paused": False}).status == 200
+    assert tested() == (3, 2)
 
 
 def test_an_outage_of_the_vault_counts_against_no_one(

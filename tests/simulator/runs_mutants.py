@@ -1,11 +1,11 @@
-"""Each rule of runs and of the wheel, broken: the simulator must find every one of these faults.
+"""Each rule of runs, the wheel, and pauses, broken: the simulator must find each of these faults.
 
 A mutation replaces a piece of the product's source, and is in force for all who imported it.
 """
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from inspect import getsource
@@ -247,6 +247,88 @@ RULES: Final = (
     ),
 )
 
+OF_PAUSES: Final = (
+    RuleBroken(
+        "a pause has no mark",
+        "tenancy.store",
+        "if old.paused == new.paused:\n        return []",
+        "if new.paused:\n        return []",
+    ),
+    RuleBroken(
+        "the mark of a pause stays",
+        "tenancy.store",
+        "if old.paused == new.paused:\n        return []",
+        "if not new.paused:\n        return []",
+        first=2,
+    ),
+    RuleBroken(
+        "marks are relied on at once",
+        "monitors.pause_survey",
+        'begun = {"since": to_text(self._clock()), "after": "", "is_done": False}',
+        'begun = {"since": to_text(self._clock()), "after": "", "is_done": True}',
+    ),
+    RuleBroken(
+        "a survey does not wait for functions of an earlier release",
+        "monitors.pause_survey",
+        "if survey.is_done or self._clock() < survey.since + WAIT:",
+        "if survey.is_done:",
+    ),
+    RuleBroken(
+        "a rollback is not noticed",
+        "monitors.pause_survey",
+        'if item is None or last.get("marked") != last.get("minute"):',
+        "if item is None:",
+    ),
+    RuleBroken(
+        "a survey only adds marks",
+        "monitors.pause_survey",
+        "if is_paused == (mark.sk in marks):",
+        "if not is_paused or mark.sk in marks:",
+        first=23,
+    ),
+    RuleBroken(
+        "a survey does not care what has changed since it read",
+        "monitors.pause_survey",
+        'self._table.transact([Check(Key(item["pk"], item["sk"]), same), write])',
+        "self._table.transact([write])",
+        first=22,
+    ),
+    RuleBroken(
+        "a survey looks at some organizations only",
+        "monitors.pause_survey",
+        "is_done=page.last_key is None",
+        "is_done=True",
+        first=24,
+    ),
+    RuleBroken(
+        "what sorts after the last mark counts as running",
+        "monitors.pause_reader",
+        "unknown = {mark for mark in unknown if page.last_key and mark > marks[-1]}",
+        "unknown = set()",
+    ),
+    RuleBroken(
+        "an organization that is being erased counts as running",
+        "monitors.pause_reader",
+        'return key == organization_key(key.pk.partition("#")[2])',
+        "return False",
+    ),
+    RuleBroken(
+        "an organization is closed without a mark",
+        "erasure.store",
+        "                Put(queued_key(organization_id)._asdict(), ABSENT),\n"
+        "                Put(organization_pause_key(organization_id)._asdict()),\n",
+        "                Put(queued_key(organization_id)._asdict(), ABSENT),\n",
+        first=3,
+    ),
+    RuleBroken(
+        "an organization that an earlier release closed has no mark",
+        "erasure.store",
+        "        self._table.write(Put(organization_pause_key(run.organization_id)._asdict()))",
+        "        return",
+        first=14,
+    ),
+)
+
 RARE: Final = (
     RuleBroken(
         "a note goes though it was put again",
@@ -278,12 +360,14 @@ SHARED_CHUNKS: Final = RuleBroken(
 """As rare: two closings of a day, between which a late run comes."""
 
 
-def found_by(rule: RuleBroken, most: int) -> str | None:
+def found_by(
+    rule: RuleBroken, most: int, run: Callable[[list[int]], object] = run_schedules
+) -> str | None:
     """The difference that the first of at most so many schedules finds."""
     with broken(rule):
         for seed in range(rule.first, rule.first + most):
             try:
-                run_schedules([seed])
+                run([seed])
             except Difference as difference:
                 return str(difference)
             except Exception as error:

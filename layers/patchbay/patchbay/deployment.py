@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from patchbay.monitors.announcer import Announcer
     from patchbay.monitors.canary import OwnNetwork
     from patchbay.monitors.dispatcher import Dispatcher
+    from patchbay.monitors.pause_survey import PauseSurvey
     from patchbay.monitors.plan_reader import PlanReader
     from patchbay.monitors.store import MonitorStore
     from patchbay.monitors.sweep_queue import SweepQueue
@@ -949,6 +950,12 @@ class Deployment:
         return Dispatcher(self.monitors, self.sweep_queue, self.settings.monitor_lanes)
 
     @cached_property
+    def pause_survey(self) -> PauseSurvey:
+        from patchbay.monitors.pause_survey import PauseSurvey
+
+        return PauseSurvey(self.integrations, self.clock)
+
+    @cached_property
     def announcer(self) -> Announcer:
         from patchbay.monitors.announcer import Announcer
 
@@ -1219,6 +1226,7 @@ class MonitorDeployment(Deployment):
     @cached_property
     def plan_reader(self) -> PlanReader:
         from patchbay.monitors.group_reader import GroupReader
+        from patchbay.monitors.pause_reader import PauseReader
         from patchbay.monitors.plan_reader import PlanReader
         from patchbay.monitors.run_recorder import RunRecorder
 
@@ -1238,6 +1246,7 @@ class MonitorDeployment(Deployment):
         groups = GroupReader(self.run_store, self.monitored_tests, self.clock)
         return PlanReader(
             self.integrations,
+            PauseReader(self.integrations),
             groups,
             self.tester,
             recorder,

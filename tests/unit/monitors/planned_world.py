@@ -35,6 +35,7 @@ from patchbay.connections.shown_connections import ShownConnections
 from patchbay.connections.wheel import MonitorInterval, minute_number
 from patchbay.health.store import EventStore
 from patchbay.monitors.group_reader import GroupReader
+from patchbay.monitors.pause_reader import PauseReader
 from patchbay.monitors.plan_reader import DuePlans, PlanReader
 from patchbay.monitors.planned_tests import PlannedTest
 from patchbay.monitors.run_recorder import RunRecorder
@@ -152,6 +153,7 @@ class PlannedWorld:
         found: Any = FoundTests(self)
         self.reader = PlanReader(
             self.table,
+            PauseReader(self.table),
             GroupReader(self.run_store, monitored, self.clock),
             found,
             recorder,

@@ -48,26 +48,30 @@ class Dispatcher:
         self._queue = queue
         self._lanes = lanes
 
-    def dispatch(self, scheduled: datetime) -> DispatchResult:
-        """Sends what is due up to this time of the schedule, which is not the clock's.
+    def dispatch(self, scheduled: datetime, *, pauses_are_marked: bool = False) -> DispatchResult:
+        """Sends what is due up to this time of the schedule, which is not the clock's. The sweeps
+        say whether all pauses are marked.
 
         Raises `TemporarilyUnavailable`; then the watermark has not moved.
         """
         minute = minute_of(scheduled)
         due = due_minutes(self._slots.watermark(), minute)
-        orders = list(self._orders(due.minutes))
+        orders = list(self._orders(due.minutes, pauses_are_marked))
         self._queue.send(orders)
         if due.minutes:
             self._slots.advance(minute)
         return DispatchResult(len(due.minutes), len(orders), due.skipped, due.lag)
 
-    def _orders(self, minutes: tuple[datetime, ...]) -> Iterator[SweepOrder]:
+    def _orders(
+        self, minutes: tuple[datetime, ...], pauses_are_marked: bool
+    ) -> Iterator[SweepOrder]:
         phases = {phase for minute in minutes for phase in due_phases(minute)}
         occupied = dict(zip(phases, self._read(phases), strict=True))
         for position, minute in enumerate(minutes):
             for phase in due_phases(minute):
                 for slot in occupied[phase]:
-                    yield SweepOrder(Sweep.of(slot, minute), position * CATCH_UP_PAUSE)
+                    sweep = Sweep.of(slot, minute, pauses_are_marked=pauses_are_marked)
+                    yield SweepOrder(sweep, position * CATCH_UP_PAUSE)
 
     def _read(self, phases: set[tuple[str, int]]) -> list[list[Slot]]:
         """The slots with connections, by phase. A phase that several minutes need is read once."""

@@ -1,10 +1,10 @@
 """Reads what the tests of a page of plans need: together, and most of it from the plans.
 
-A page of 50 tests of one space costs one query of its plans, and one batch each of pauses, runs,
-and releases.
+A page of 50 tests of one space costs one query of its plans, and one read each of pauses, runs, and
+releases.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import minute_number
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.group_reader import GroupReader
+from patchbay.monitors.pause_reader import PauseReader
 from patchbay.monitors.planned_tests import (
     PlannedTest,
     TestItems,
@@ -26,7 +27,6 @@ from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.logging import log_exception
-from patchbay.tenancy.keys import organization_key, space_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class PlanReader:
     def __init__(
         self,
         integrations: ReadAhead,
+        pauses: PauseReader,
         groups: GroupReader,
         tester: Tester,
         recorder: RunRecorder,
@@ -56,6 +57,7 @@ class PlanReader:
         clock: Clock,
     ) -> None:
         self._integrations = integrations
+        self._pauses = pauses
         self._groups = groups
         self._tester = tester
         self._recorder = recorder
@@ -74,7 +76,8 @@ class PlanReader:
         the connection.
         """
         number = minute_number(minute)
-        plans = self._due(found.plans, number)
+        due_plans = _due(found.plans, number)
+        plans = self._pauses.running(due_plans, are_marked=found.pauses_are_marked)
         read = self._live([plan for plan in plans if not plan.health], shared=False)
         plans = [
             plan if plan.health else plan.known_as(read[plan.connection_id].connection)
@@ -111,22 +114,6 @@ class PlanReader:
     def live(self, plan: MonitorPlan) -> TestItems | None:
         """The items as they stand; None if the plan is not the connection's any more."""
         return self._live([plan]).get(plan.connection_id)
-
-    # ------------------------------------------------------------ what is due
-
-    def _due(self, items: Iterable[Item], minute: int) -> list[MonitorPlan]:
-        plans = []
-        for item in items:
-            try:
-                plan = MonitorPlan.read(item)
-            except Exception as error:
-                log_exception("plan not readable", error, plan=item["sk"])
-                continue
-            if plan.is_due(minute):
-                plans.append(plan)
-        keys = {key for plan in plans for key in _pause_keys(plan)}
-        pauses = self._integrations.get_all(keys, consistent=False)
-        return [plan for plan in plans if not _is_paused(plan, pauses)]
 
     # ------------------------------------------------------------ what tests read
 
@@ -215,13 +202,14 @@ def _names(connection: Item, plan: MonitorPlan) -> bool:
     return any((pk, sk) == plan.key for pk, sk, *_ in connection.get("plans", ()))
 
 
-def _pause_keys(plan: MonitorPlan) -> Iterator[Key]:
-    yield organization_key(plan.organization_id)
-    yield space_key(plan.organization_id, plan.space)
-
-
-def _is_paused(plan: MonitorPlan, items: Mapping[Key, Item]) -> bool:
-    """Also for an organization that is being erased: it is gone before its connections are."""
-    organization = items.get(organization_key(plan.organization_id), {"paused": True})
-    space = items.get(space_key(plan.organization_id, plan.space), {})
-    return bool(organization.get("paused") or space.get("paused"))
+def _due(items: Iterable[Item], minute: int) -> list[MonitorPlan]:
+    plans = []
+    for item in items:
+        try:
+            plan = MonitorPlan.read(item)
+        except Exception as error:
+            log_exception("plan not readable", error, plan=item["sk"])
+            continue
+        if plan.is_due(minute):
+            plans.append(plan)
+    return plans

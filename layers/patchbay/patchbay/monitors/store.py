@@ -1,6 +1,7 @@
 """The monitors' own reads and writes in the integrations table.
 
-    watermark   SYSTEM    MONITORS   the last minute that was dispatched
+    watermark   SYSTEM    MONITORS   the last minute that was dispatched; in `marked` again, if by
+                                     a release that marks pauses (see `pause_survey`)
     network     NETWORK   REACHED    when a server of our own choice was last reached, each way
 
 and the members of the wheel, which are written with the connections: plans, and the index
@@ -49,6 +50,8 @@ class WheelPage:
     plans: tuple[Item, ...] = ()
     under_edit: frozenset[str] = frozenset()
     """Endpoints that were being edited when the plans were read: see `plan_store`."""
+    pauses_are_marked: bool = False
+    """As of the sweep."""
 
 
 class MonitorStore:
@@ -66,7 +69,11 @@ class MonitorStore:
         text = to_text(minute)
         try:
             self._table.write(
-                Update(WATERMARK, values={"minute": text}, condition=less_or_absent("minute", text))
+                Update(
+                    WATERMARK,
+                    values={"minute": text, "marked": text},
+                    condition=less_or_absent("minute", text),
+                )
             )
         except ConditionFailed:
             return  # another dispatcher was faster, or botocore repeated our own write
@@ -133,6 +140,7 @@ class MonitorStore:
             rest=after,
             plans=tuple(item for item, _ in taken) if sweep.has_plans else (),
             under_edit=under_edit,
+            pauses_are_marked=sweep.pauses_are_marked,
         )
 
     def _members(self, pk: str, low: str, high: str, limit: int, has_plans: bool) -> "_Members":

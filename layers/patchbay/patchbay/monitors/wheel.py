@@ -24,6 +24,7 @@ CATCH_UP: Final = timedelta(minutes=60)
 """How far back missed minutes are caught up."""
 
 _MINUTE: Final = timedelta(minutes=1)
+_MARKED: Final = "marked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Sweep:
     included, at one scheduled minute; if `organization_id` is set, those of that organization.
 
     `hops` counts the messages in a row that led to this sweep: those of which it is a part, or that
-    it is the rest of, or a further attempt at.
+    it is the rest of, or a further attempt at. `pauses_are_marked` says that all that was paused
+    had a mark when the sweep was sent (see `pause_survey`).
     """
 
     minute: datetime
@@ -69,10 +71,11 @@ class Sweep:
     high: str
     organization_id: str | None = None
     hops: int = field(default=0, compare=False)
+    pauses_are_marked: bool = False
 
     @classmethod
-    def of(cls, slot: Slot, minute: datetime) -> Self:
-        return cls(minute, slot.name, slot.low, slot.high)
+    def of(cls, slot: Slot, minute: datetime, *, pauses_are_marked: bool = False) -> Self:
+        return cls(minute, slot.name, slot.low, slot.high, pauses_are_marked=pauses_are_marked)
 
     @property
     def pk(self) -> str:
@@ -101,6 +104,7 @@ class Sweep:
 
     def encode(self) -> dict[str, Any]:
         only = {"organization_id": self.organization_id} if self.organization_id else {}
+        pauses = {"pauses": _MARKED} if self.pauses_are_marked else {}
         return {
             "minute": to_text(self.minute),
             "slot": self.slot,
@@ -108,6 +112,7 @@ class Sweep:
             "high": self.high,
             "hops": self.hops,
             **only,
+            **pauses,
         }
 
     @classmethod
@@ -119,6 +124,7 @@ class Sweep:
             body["high"],
             body.get("organization_id"),
             int(body.get("hops", 0)),
+            body.get("pauses") == _MARKED,
         )
 
 
