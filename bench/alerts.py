@@ -3,9 +3,9 @@ over are folded and closed.
 
 The product runs alone in the measured process; AWS is another one (`stand_in`, 5 ms a call). Of the
 spaces 90% are quiet, 8% have an error every five minutes, and 2% have an alert that fires. Each has
-three rules: a success rate, staleness, and connections that are down. A quarter of an hour is run
-minute by minute, so that each quiet space is looked at once; batches for the queue are done by the
-same evaluator.
+three rules: a success rate, staleness, and connections that are down. An hour is run minute by
+minute, so that each quiet space is looked at once; batches for the queue are done by the same
+evaluator.
 """
 
 import os
@@ -25,7 +25,7 @@ from bench.stand_in import CALL_SECONDS, StandIn, stand_in
 from patchbay.alerts.evaluation_queue import EvaluationBatch
 from patchbay.alerts.evaluator import EvaluationReport
 from patchbay.alerts.rule_model import AlertRule
-from patchbay.alerts.schedule import LOOK_MINUTES, SETTLE_MINUTES, next_entry
+from patchbay.alerts.schedule import LOOK_MINUTES, SETTLE_MINUTES, each_hour
 from patchbay.alerts.wakes import watch_key
 from patchbay.deployment import Deployment
 from patchbay.health.model import Event, EventStatus, IntegrationType
@@ -90,7 +90,7 @@ class _Minutes:
         aws.at(START.timestamp())
 
     def steady(self) -> Iterator[Row]:
-        """What a quarter of an hour takes, and costs."""
+        """What an hour takes, and costs."""
         self._settle()
         self._aws.counts()
         seconds = cpu = 0.0
@@ -202,7 +202,7 @@ def _ruled(space_id: str, organization: Organization) -> Iterator[Item]:
                 }
             )
         )
-    entry = next_entry(space_id, START, None, 0)
+    entry = each_hour(space_id)
     yield {**watch_key(space_id)._asdict(), "rules": 3, "changes": 3, **entry.attributes}
     place = {"organization_id": organization.id, "slug": slug}
     yield {**space_by_id_key(space_id)._asdict(), **place}

@@ -8,7 +8,7 @@ import deliver_notifications
 import evaluate_alerts
 from patchbay.alerts.evaluation_queue import EvaluationBatch
 from patchbay.alerts.keys import space_of
-from patchbay.alerts.schedule import INDEX, LANES, LOOK_MINUTES, due_pk, quiet_pk
+from patchbay.alerts.schedule import INDEX, LANES, QUARTER_MINUTES, due_pk, quiet_pk
 from patchbay.deployment import Deployment
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.platform.aws import client
@@ -96,7 +96,7 @@ def evaluate_due(now: datetime, seconds: float = 50) -> dict[str, Any]:
 def watched() -> list[str]:
     """The spaces with rules to evaluate, wherever in the index they are."""
     table = Table("IntegrationsTable")
-    pks = [*map(due_pk, range(LANES)), *map(quiet_pk, range(LOOK_MINUTES))]
+    pks = [*map(due_pk, range(LANES)), *map(quiet_pk, range(QUARTER_MINUTES))]
     items = [item for pk in pks for item in table.query_all(pk, index=INDEX)]
     return [space_of(Key(item["pk"], item["sk"])) for item in items]
 

@@ -1,13 +1,14 @@
 """Alert rules about what monitors record as runs: they are woken before it, and read what no fold
 has counted yet."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from local.provider import Provider
 from patchbay.alerts.schedule import INDEX_PK, INDEX_SK
-from patchbay.alerts.wakes import watch_key
+from patchbay.alerts.wakes import RuleWaker, watch_key
 from patchbay.deployment import Deployment
 from patchbay.platform.dynamodb import Item, Table, Update
 from patchbay.runs.store import RunStore
@@ -18,6 +19,8 @@ from tests.integration.monitoring import (
     MINUTE,
     deliver,
     dispatch,
+    health,
+    history,
     monitored,
     plan_from_the_first_minute,
     run,
@@ -108,6 +111,69 @@ def test_all_spaces_of_a_pool_are_awake_though_the_process_ends_when_their_run_s
     assert is_awake(stranger)
     evaluate_due(now + MINUTE)
     assert (states(tenant), states(stranger)) == (["firing"], ["firing"])
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_wake_that_fails_is_made_when_the_sweep_is_repeated(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, *, dies: bool
+) -> None:
+    monkeypatch.setattr("patchbay.monitors.sweeper.AGAIN", timedelta(0))
+    [connection] = monitored(tenant, server.port, ["401"]).values()
+    create_rule(tenant, condition=RATE, channels=[BUS])
+    put_to_sleep(tenant)
+    now = this_minute()
+    dispatch(now)
+    records = deliver()
+
+    def crash(*_: object) -> None:
+        raise Killed
+
+    # Given a sweep that cannot wake the rules, and that may also die when its run stands
+    with monkeypatch.context() as broken:
+        broken.setattr(RuleWaker, "_wake", lambda *_: False)
+        if dies:
+            broken.setattr(RunStore, "_count_if_due", crash)
+            with pytest.raises(BaseException):  # noqa: B017, PT011 - a group of task groups
+                run(records)
+        else:
+            assert run(records) == []
+            records = deliver()
+    assert not is_awake(tenant)
+    # When it is delivered again
+    start_cold("run_monitors")
+    assert run(records) == []
+    # Then they are awake, and nothing was tested twice
+    assert is_awake(tenant)
+    assert len(history(tenant, connection)) == 1
+    evaluate_due(now + MINUTE)
+    assert states(tenant) == ["firing"]
+
+
+def test_health_of_before_is_not_written_until_its_rules_are_awake(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.monitors.sweeper.AGAIN", timedelta(0))
+    [connection] = monitored(tenant, server.port, ["401"]).values()
+    create_rule(tenant, condition=DOWN, channels=[BUS])
+    now = this_minute() - 10 * MINUTE
+    for number in range(2):
+        tick(now + number * MINUTE)
+    assert health(tenant, connection)["status"] == "unknown"
+    put_to_sleep(tenant)
+    # Given a failure with which the connection is down
+    dispatch(now + 2 * MINUTE)
+    records = deliver()
+    with monkeypatch.context() as broken:
+        broken.setattr(RuleWaker, "_wake", lambda *_: False)
+        assert run(records) == []
+    assert Deployment().connection_summaries.failing(tenant.space_id) == []
+    # When its sweep is repeated
+    start_cold("run_monitors")
+    assert run(deliver()) == []
+    # Then it is down, and its rule sees that
+    assert is_awake(tenant)
+    evaluate_due(now + 3 * MINUTE)
+    assert states(tenant) == ["firing"]
 
 
 def test_a_wake_precedes_what_it_announces(

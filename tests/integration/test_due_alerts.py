@@ -11,6 +11,7 @@ from patchbay.alerts.schedule import (
     INDEX_PK,
     INDEX_SK,
     LOOK_MINUTES,
+    QUARTER_MINUTES,
     SETTLE_MINUTES,
     lane_of,
     phase_of,
@@ -41,7 +42,7 @@ def watch(tenant: Tenant) -> Item:
 
 
 def settled(tenant: Tenant) -> datetime:
-    """Evaluates until the space is quiet. Returns a minute in which it is not looked at."""
+    """Evaluates until the space is quiet. Returns a minute before its look."""
     now = utc_now().replace(second=20, microsecond=0)
     for minute in range(SETTLE_MINUTES + 1):
         evaluate_due(now + minute * MINUTE)
@@ -58,12 +59,60 @@ def is_due(tenant: Tenant, now: datetime) -> bool:
     return tenant.space_id in Deployment().watched_spaces.due(now)
 
 
-def test_a_quiet_space_is_looked_at_each_quarter_of_an_hour(tenant: Tenant) -> None:
+def looks(tenant: Tenant, now: datetime) -> list[int]:
+    """The minutes of two hours in which a quiet space is looked at."""
+    return [at for at in range(2 * LOOK_MINUTES) if is_due(tenant, now + at * MINUTE)]
+
+
+def test_a_quiet_space_is_looked_at_each_hour(tenant: Tenant) -> None:
+    create_rule(tenant, channels=[BUS])
+    first, second = looks(tenant, settled(tenant))
+    assert second - first == LOOK_MINUTES
+
+
+def test_a_quiet_space_of_a_release_before_is_looked_at_each_quarter_until_it_moves(
+    tenant: Tenant,
+) -> None:
     create_rule(tenant, channels=[BUS])
     now = settled(tenant)
-    due = [at for at in range(30) if is_due(tenant, now + at * MINUTE)]
-    first, second = due
-    assert second - first == LOOK_MINUTES
+    table, key = Table("IntegrationsTable"), watch_key(tenant.space_id)
+    of_now = watch(tenant)[INDEX_SK]
+    # Given an entry as it was put before; that of now is in the same partition, which releases
+    # before look at as a whole
+    table.write(Update(key, values={INDEX_SK: tenant.space_id}))
+    first, *others = looks(tenant, now)
+    assert others == [first + number * QUARTER_MINUTES for number in range(1, 8)]
+    evaluate_due(now + first * MINUTE)
+    assert watch(tenant)[INDEX_SK] == of_now
+    assert len(looks(tenant, now)) == 2
+
+
+def test_looks_of_missed_minutes_are_made_up_for(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_rule(tenant, channels=[BUS])
+    now = settled(tenant)
+    with monkeypatch.context() as broken:
+        broken.setattr(Table, "write", lambda *_: _raise())
+        report(tenant, EventStatus.ERROR, now, number=50)
+    # Given that the index is not readable in the minute of its look, nor for a while
+    look = now + looks(tenant, now)[0] * MINUTE
+    evaluate_due(look - MINUTE)
+    assert alerts(tenant) == []
+    with monkeypatch.context() as broken:
+        broken.setattr(Table, "query", lambda *_, **__: _raise())
+        for minute in range(3):
+            with pytest.raises(TemporarilyUnavailable):
+                evaluate_due(look + minute * MINUTE)
+    # When another process runs then
+    start_cold()
+    evaluate_due(look + 30 * MINUTE)
+    # Then it has looked at the space
+    assert [alert["state"] for alert in alerts(tenant)] == ["firing"]
+
+
+def _raise() -> None:
+    raise TemporarilyUnavailable
 
 
 def test_an_error_is_evaluated_in_the_next_minute_and_a_success_is_not(tenant: Tenant) -> None:
@@ -134,11 +183,9 @@ def test_a_wake_that_fails_fails_nothing_else(
     create_rule(tenant, channels=[BUS])
     now = settled(tenant)
 
-    def fail(*_: Any) -> None:
-        raise TemporarilyUnavailable
-
     with monkeypatch.context() as broken:
-        broken.setattr(Table, "write", fail)
+        broken.setattr(Table, "write", lambda *_: _raise())
+        assert not Deployment(clock=lambda: now).wake([tenant.space_id])
         report(tenant, EventStatus.ERROR, now, number=50)
     # The next look finds it
     for minute in range(LOOK_MINUTES + 1):
@@ -177,7 +224,7 @@ def test_a_space_waits_for_the_minute_at_which_time_may_change_something(
     stale = {"kind": "stale", "after_seconds": 600}
     now = utc_now()
     # Given a space that would be looked at later than that
-    phase = (minute_number(now) + 14) % LOOK_MINUTES
+    phase = (minute_number(now) - 1) % LOOK_MINUTES
     monkeypatch.setattr("patchbay.alerts.schedule.phase_of", lambda _: phase)
     create_rule(tenant, condition=stale, channels=[BUS])
     for minute in range(7):

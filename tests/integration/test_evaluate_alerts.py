@@ -15,6 +15,7 @@ from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.rule_store import RuleStore
 from patchbay.alerts.schedule import SETTLE_MINUTES
 from patchbay.alerts.store import AlertStore
+from patchbay.alerts.wakes import watch_key
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
@@ -933,7 +934,7 @@ def test_a_space_that_fails_stops_no_other(tenant: Tenant, stranger: Tenant, now
 
 
 def test_what_an_evaluation_has_no_time_for_is_due_in_the_next_minute(
-    deployed: object, now: datetime, monkeypatch: pytest.MonkeyPatch
+    deployed: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("patchbay.alerts.evaluator._AT_ONCE", 1)
     tenants = [new_tenant(f"s-{number}", TENANT_PERMISSIONS) for number in range(4)]
@@ -941,12 +942,15 @@ def test_what_an_evaluation_has_no_time_for_is_due_in_the_next_minute(
         create_rule(tenant, channels=[BUS])
     # Given quiet spaces, all looked at in the same minute
     monkeypatch.setattr("patchbay.alerts.schedule.phase_of", lambda _: 0)
-    look = now.replace(minute=15)
+    look = floor_to_hour(utc_now()) + timedelta(hours=2)
     for minute in range(SETTLE_MINUTES + 1):
         evaluate_due(utc_now() + minute * MINUTE)
+    # By the real clock, they were woken in this minute
+    for tenant in tenants:
+        Table("IntegrationsTable").write(Update(watch_key(tenant.space_id), values={"woken": 0}))
     assert Deployment().watched_spaces.due(look - MINUTE) == []
-    # When there is time for two of them
-    left = iter([RESERVE_SECONDS + 1] * 2 + [0.0] * 100)
+    # When there is time for two of them, each with a subject
+    left = iter([RESERVE_SECONDS + 1] * 4 + [0.0] * 100)
     one = evaluator()
     assert not one.run(look, lambda: next(left)).finished
     # Then the next minute does the others

@@ -975,9 +975,9 @@ class Deployment:
 
         return RuleWaker(self.integrations, self.clock)
 
-    def wake(self, space_ids: Iterable[str], /) -> None:
+    def wake(self, space_ids: Iterable[str], /) -> bool:
         """The `Wake` of all stores: imports what it needs at the first one."""
-        self.rule_waker(space_ids)
+        return self.rule_waker(space_ids)
 
     @cached_property
     def watched_spaces(self) -> WatchedSpaces:

@@ -2,16 +2,30 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchbay.alerts.rule_model import NewAlertRule
-from patchbay.alerts.schedule import LOOK_MINUTES, SETTLE_MINUTES
+from patchbay.alerts.rule_store import _watched
+from patchbay.alerts.schedule import (
+    LOOK_MINUTES,
+    QUARTER_MINUTES,
+    SETTLE_MINUTES,
+    at_once,
+    each_hour,
+    each_quarter,
+    looked_at,
+    next_entry,
+    phase_of,
+)
+from patchbay.alerts.watched_spaces import WatchedSpaces
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.wheel import minute_number
 from patchbay.health.model import EventOutline, EventStatus, IntegrationType
 from patchbay.platform.validation import read_strictly
 from tests.unit.alerts.worlds import SPACE, START, History, World, a_connection
@@ -230,7 +244,7 @@ def test_what_only_time_or_successes_change_is_due_in_its_minute(
     assert due.evaluations <= each.evaluations
 
 
-def test_a_quiet_space_is_looked_at_each_quarter_of_an_hour_and_nothing_is_written() -> None:
+def test_a_quiet_space_is_looked_at_each_hour_and_nothing_is_written() -> None:
     rules = [rule(rate(**HOUR)), rule({"kind": "connection_down"})]
     successes = [Happening(minute, 1, "success") for minute in range(1, MINUTES)]
     _, due, _ = run(rules, successes)
@@ -238,6 +252,63 @@ def test_a_quiet_space_is_looked_at_each_quarter_of_an_hour_and_nothing_is_writt
     assert due.evaluations <= SETTLE_MINUTES + 1 + MINUTES // LOOK_MINUTES + 1
     # It became quiet by one write; another made its rule
     assert due.table.writes == len(rules) + 1
+
+
+@pytest.mark.parametrize(
+    ("after", "every"),
+    [(1200, QUARTER_MINUTES), (3600, QUARTER_MINUTES), (4200, QUARTER_MINUTES), (7200, 60)],
+)
+def test_silence_that_is_always_near_moves_nothing(after: int, every: int) -> None:
+    rules = [rule({"kind": "stale", "after_seconds": after})]
+    successes = [Happening(minute, 1, "success") for minute in range(1, MINUTES, 3)]
+    _, due, _ = run(rules, successes)
+    assert due.evaluations <= SETTLE_MINUTES + 1 + MINUTES // every + 1
+    assert due.table.writes == len(rules) + 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "of_hourly", "of_another"),
+    [
+        (None, "hour", "hour"),
+        (0, "due", "due"),
+        (1, "due", "due"),
+        (9, "minute", "minute"),
+        # Its look in a quarter of an hour is in ten minutes, and each hour in forty
+        (10, "quarter", "quarter"),
+        (39, "quarter", "quarter"),
+        (40, "hour", "quarter"),
+        (74, "hour", "quarter"),
+        (75, "hour", "hour"),
+    ],
+)
+def test_a_space_has_a_look_before_time_may_change_something(
+    monkeypatch: pytest.MonkeyPatch, minutes: int | None, of_hourly: str, of_another: str
+) -> None:
+    phase = (minute_number(START) + 40) % LOOK_MINUTES
+    monkeypatch.setattr("patchbay.alerts.schedule.phase_of", lambda _: phase)
+    change = None if minutes is None else START + minutes * MINUTE
+    places = {each_hour(SPACE): "hour", each_quarter(SPACE): "quarter", at_once(SPACE): "due"}
+    for place, expected in (
+        (each_hour(SPACE), of_hourly),
+        (each_quarter(SPACE), of_another),
+        (at_once(SPACE), of_another),
+    ):
+        found = next_entry(SPACE, START, change, 0, place.sk)
+        assert places.get(found, "minute") == expected
+
+
+def test_each_minute_has_its_looks() -> None:
+    """A space is found in its minute of the hour, or of each quarter, and in no other."""
+    for number in range(50):
+        space_id = str(uuid5(NAMESPACE_OID, str(number)))
+        for entry, every in ((each_hour(space_id), 60), (each_quarter(space_id), 15)):
+            found = [
+                minute
+                for minute in range(120)
+                for pk, (first, last) in looked_at(minute)
+                if pk == entry.pk and first <= entry.sk <= last
+            ]
+            assert found == [*range(phase_of(space_id) % every, 120, every)]
 
 
 def writes_of(rules: list[NewAlertRule], every: int) -> tuple[int, int]:
@@ -281,12 +352,31 @@ def test_what_trusted_in_an_alert_that_ended_is_evaluated(minutes: int) -> None:
 
 @given(second=st.floats(0.001, 59.9), minute=st.integers(1, 60))
 @settings(max_examples=10, deadline=None)
-def test_without_its_wake_an_alert_is_late_by_a_quarter_of_an_hour_at_most(
-    second: float, minute: int
-) -> None:
+def test_without_its_wake_an_alert_is_late_by_an_hour_at_most(second: float, minute: int) -> None:
     rules = [rule(rate(**HOUR)), rule({"kind": "connection_down"})]
     happenings = [Happening(minute, second, "error"), Happening(minute, second, "down", of=1)]
     each, due, _ = run(rules, happenings, lost=True)
     assert [one.minute for one in each.written] == [minute] * 2
     assert len(due.written) == 2
     assert all(minute <= one.minute <= minute + LOOK_MINUTES for one in due.written)
+
+
+def test_rules_are_read_until_no_function_of_an_older_release_changes_them_and_then_if_they_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(History(), [rule({"kind": "connection_down"})])
+    watched = WatchedSpaces(cast(Any, world.table))
+    reads: list[int] = []
+    query_all = world.table.query_all
+
+    def noting(pk: str, **narrowed: Any) -> Any:
+        if narrowed.get("prefix") == "RULE#":
+            reads.append(minute)
+        return query_all(pk, **narrowed)
+
+    monkeypatch.setattr(world.table, "query_all", noting)
+    for minute in range(0, 1000, 5):
+        if minute == 500:
+            world.table.write(_watched(SPACE, START))
+        assert len(watched.read(SPACE, START + minute * MINUTE).rules) == 1
+    assert reads == [0, 60, 500]

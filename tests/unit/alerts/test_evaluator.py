@@ -10,6 +10,8 @@ import pytest
 from patchbay.alerts import evaluator
 from patchbay.alerts.evaluation_queue import EvaluationBatch
 from patchbay.alerts.evaluator import BATCH, Evaluator
+from patchbay.alerts.schedule import LOOK_MINUTES
+from patchbay.connections.wheel import minute_number
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.strict_json import compact
@@ -18,13 +20,38 @@ NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 
 
 class Spaces:
-    """Spaces that are due."""
+    """Spaces that are due, and the minutes whose looks were asked for."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = list(ids)
+        self.looks: list[int] = []
+        self.noted = minute_number(NOON) - 3
+        self.broken = False
 
-    def due(self, _: datetime) -> list[str]:
+    def looked(self) -> int:
+        return self.noted
+
+    def note_looked(self, number: int) -> None:
+        self.noted = max(self.noted, number)
+
+    def due(self, now: datetime, since: int) -> list[str]:
+        if self.broken:
+            raise TemporarilyUnavailable
+        self.looks = [
+            *range(since - minute_number(NOON), minute_number(now) - minute_number(NOON) + 1)
+        ]
         return self.ids
+
+
+class Wakes:
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+        self.broken = False
+
+    def __call__(self, space_ids: Iterable[str], /) -> bool:
+        space_ids = list(space_ids)
+        self.woken += [] if self.broken else space_ids
+        return not (self.broken and space_ids)
 
 
 class Queue:
@@ -38,9 +65,9 @@ class Queue:
         self.sent += batches
 
 
-def made(spaces: Spaces, queue: Queue, woken: list[str]) -> Evaluator:
+def made(spaces: Spaces, queue: Queue, wakes: Wakes) -> Evaluator:
     it = cast(Any, None)
-    return Evaluator(cast(Any, spaces), it, it, it, it, it, queue, it, woken.extend, "")
+    return Evaluator(cast(Any, spaces), it, it, it, it, it, queue, it, wakes, "")
 
 
 def noting(monkeypatch: pytest.MonkeyPatch, evaluator: Evaluator, seen: list[str]) -> None:
@@ -68,7 +95,7 @@ def test_a_space_that_never_ends_holds_up_no_other_space(monkeypatch: pytest.Mon
         return []
 
     ids = [f"attacker-{n:03}" for n in range(40)] + [f"victim-{n:03}" for n in range(40)]
-    here = made(Spaces(ids), Queue(), [])
+    here = made(Spaces(ids), Queue(), Wakes())
     monkeypatch.setattr(here, "evaluate_space", evaluate_space)
     until = time.monotonic() + 6.0
     # When they are evaluated in a minute of six seconds
@@ -83,7 +110,7 @@ def test_more_spaces_than_one_evaluation_does_go_to_the_queue(
 ) -> None:
     ids = [f"space-{n:04}" for n in range(3 * BATCH + 1)]
     queue, seen = Queue(), list[str]()
-    here = made(Spaces(ids), queue, [])
+    here = made(Spaces(ids), queue, Wakes())
     noting(monkeypatch, here, seen)
     report = here.run(NOON, lambda: 60.0)
     # Then each is in one batch, and a batch says the same after the queue
@@ -104,7 +131,7 @@ def test_a_queue_that_fails_leaves_all_to_one_evaluation(monkeypatch: pytest.Mon
     ids = [f"space-{n:04}" for n in range(2 * BATCH)]
     queue, seen = Queue(), list[str]()
     queue.broken = True
-    here = made(Spaces(ids), queue, [])
+    here = made(Spaces(ids), queue, Wakes())
     noting(monkeypatch, here, seen)
     assert here.run(NOON, lambda: 60.0).spaces == len(ids)
     assert sorted(seen) == ids
@@ -115,8 +142,8 @@ def test_what_fails_or_is_not_reached_is_due_in_the_next_minute(
 ) -> None:
     monkeypatch.setattr(evaluator, "_AT_ONCE", 1)
     ids = ["a", "b", "c"]
-    woken: list[str] = []
-    here = made(Spaces(ids), Queue(), woken)
+    wakes = Wakes()
+    here = made(Spaces(ids), Queue(), wakes)
 
     def fail(*_: object) -> list[Key]:
         raise RuntimeError
@@ -125,13 +152,90 @@ def test_what_fails_or_is_not_reached_is_due_in_the_next_minute(
     left = iter([60.0] * 2 + [0.0] * 10)
     report = here.run(NOON, lambda: next(left))
     assert (report.spaces, report.failed, report.finished) == (2, 2, False)
-    assert sorted(woken) == ids
+    assert sorted(wakes.woken) == ids
 
 
 def test_a_batch_that_waited_too_long_is_left_to_the_next_minute() -> None:
     batch = EvaluationBatch(NOON, ["a", "b"])
     assert not batch.is_too_late(NOON + timedelta(minutes=2))
     assert batch.is_too_late(NOON + timedelta(minutes=4))
-    woken: list[str] = []
-    made(Spaces([]), Queue(), woken).put_off(batch)
-    assert woken == ["a", "b"]
+    wakes = Wakes()
+    made(Spaces([]), Queue(), wakes).put_off(batch)
+    assert wakes.woken == ["a", "b"]
+
+
+def test_a_batch_whose_rest_cannot_be_left_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    wakes = Wakes()
+    wakes.broken = True
+    here = made(Spaces([]), Queue(), wakes)
+    noting(monkeypatch, here, [])
+    batch = EvaluationBatch(NOON, ["a", "b"])
+    with pytest.raises(TemporarilyUnavailable):
+        here.run_batch(batch, lambda: 0.0)
+    with pytest.raises(TemporarilyUnavailable):
+        here.put_off(batch)
+    assert here.run_batch(batch, lambda: 60.0).finished
+
+
+def test_the_next_minute_makes_up_for_the_looks_of_those_that_were_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spaces, wakes = Spaces(["a"]), Wakes()
+
+    def process() -> Evaluator:
+        one = made(spaces, Queue(), wakes)
+        noting(monkeypatch, one, [])
+        return one
+
+    def looks(minute: int, of: Evaluator, seconds: float = 60.0) -> list[int]:
+        spaces.looks = []
+        of.run(NOON + timedelta(minutes=minute), lambda: seconds)
+        return spaces.looks
+
+    here, there = process(), process()
+    # A process that has just begun makes up for what was missed before
+    assert looks(0, here) == [-2, -1, 0]
+    assert looks(1, here) == [1]
+    # Another process did some, and nobody the others
+    assert looks(2, there) == [2]
+    assert looks(5, here) == [3, 4, 5]
+    # One that comes late, or twice
+    assert looks(4, here) == [4]
+    assert looks(6, there) == [6]
+    # The index is not readable
+    spaces.broken = True
+    with pytest.raises(TemporarilyUnavailable):
+        looks(7, here)
+    spaces.broken = False
+    assert looks(8, there) == [7, 8]
+    # A space is neither evaluated nor woken
+    wakes.broken = True
+    with pytest.raises(TemporarilyUnavailable):
+        looks(9, here, seconds=0.0)
+    wakes.broken = False
+    assert looks(10, here) == [9, 10]
+    # After some hours, each quiet space is looked at once
+    later = 10 + 10 * LOOK_MINUTES
+    assert looks(later, here) == [*range(later - LOOK_MINUTES + 1, later + 1)]
+
+
+def test_looks_that_find_nothing_write_nothing() -> None:
+    spaces = Spaces([])
+    here, before = made(spaces, Queue(), Wakes()), spaces.noted
+    for minute in range(3):
+        here.run(NOON + timedelta(minutes=minute), lambda: 60.0)
+        assert minute in spaces.looks
+    assert spaces.looks == [2]
+    assert spaces.noted == before
+
+
+def test_an_evaluation_stands_if_its_looks_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    spaces = Spaces(["a"])
+    here = made(spaces, Queue(), Wakes())
+    noting(monkeypatch, here, [])
+
+    def fail(_: int) -> None:
+        raise TemporarilyUnavailable
+
+    monkeypatch.setattr(spaces, "note_looked", fail)
+    assert here.run(NOON, lambda: 60.0).spaces == 1

@@ -18,7 +18,7 @@ _MESSAGES_A_CALL: Final = 10
 """AWS: SendMessageBatch takes up to 10 messages, and 256 KB: a message has some 10 KB."""
 
 TOO_LATE: Final = timedelta(minutes=3)
-"""A batch that waited longer is dropped: its spaces are due, and so they were sent again."""
+"""A batch that waited longer is dropped: its spaces are woken, and sent again in another minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@
 2. The spaces of a batch are evaluated side by side. For each, an evaluation reads its rules, their
    states, and what the rules look at, decides, writes what has changed, and moves the space to the
    minute at which something may change next. A space that fails stops no other.
-3. A batch that is handled twice, or late, changes nothing twice. What is not done in time stays
-   due, so the next minute does it. A space that takes longer than its own time is cut short: what
-   is written need not be written again, so such a space is done after some minutes and holds up no
-   other space.
+3. A batch that is handled twice, or late, changes nothing twice. What is not done in time is woken,
+   so the next minute does it, as it does the looks of minutes that were missed. A space that takes
+   longer than its own time is cut short: what is written need not be written again, so such a space
+   is done after some minutes and holds up no other space.
 4. An organization has a slice of the CPU of a batch. Its spaces for which that is not enough are
    left to a later minute: each minute has another order.
 """
@@ -30,6 +30,7 @@ from patchbay.alerts.evaluation_queue import EvaluationBatch, SendsBatches
 from patchbay.alerts.model import AlertResolution
 from patchbay.alerts.rule_model import AlertRule, Channel
 from patchbay.alerts.rule_store import RuleStore
+from patchbay.alerts.schedule import LOOK_MINUTES
 from patchbay.alerts.space_snapshot import SpaceSnapshot, Tenant
 from patchbay.alerts.state_machine import (
     AlertPhase,
@@ -42,9 +43,10 @@ from patchbay.alerts.state_machine import (
 from patchbay.alerts.store import AlertStore
 from patchbay.alerts.watched_spaces import WatchedSpace, WatchedSpaces
 from patchbay.connections.connection_summaries import ConnectionSummaries
+from patchbay.connections.wheel import minute_number
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Key
-from patchbay.platform.errors import PatchbayError
+from patchbay.platform.errors import PatchbayError, TemporarilyUnavailable
 from patchbay.platform.logging import log_exception, logger
 from patchbay.tenancy.model import Organization, Space
 from patchbay.tenancy.store import TenancyStore
@@ -123,14 +125,18 @@ class Evaluator:
         self._wake_notifier = wake_notifier
         self._wake = wake
         self._api_url = api_url
+        self._looked = 0
+        """The number of the last minute whose looks are done, as far as this process knows."""
 
     def run(self, now: datetime, seconds_left: Callable[[], float]) -> EvaluationReport:
         """Evaluates what is due at `now`, the scheduled minute, or sends it to the queue.
 
         `seconds_left` returns how long the function may still run. If the queue fails, it evaluates
-        as much as it can. Raises `TemporarilyUnavailable` if the index is not readable.
+        as much as it can. Raises `TemporarilyUnavailable` if the index is not readable, and as
+        `run_batch`. The looks of such a minute are made up for by the next one.
         """
-        due = _shuffled(self._watched.due(now), now)
+        number = minute_number(now)
+        due = _shuffled(self._watched.due(now, self._missed_since(number)), now)
         first, others = tuple(due[:BATCH]), list(batched(due[BATCH:], BATCH, strict=False))
         try:
             self._queue.send([EvaluationBatch(now, batch) for batch in others])
@@ -138,16 +144,20 @@ class Evaluator:
             logger.warning("evaluations not sent", error=error.code)
             first, others = tuple(due), []
         report = self.run_batch(EvaluationBatch(now, first), seconds_left)
+        self._note_looked(number, found=bool(due))
         return replace(report, sent=sum(map(len, others)))
 
     def put_off(self, batch: EvaluationBatch) -> None:
-        """Leaves a batch to the next minute."""
-        self._wake(batch.space_ids)
+        """Leaves a batch to the next minute. Raises `TemporarilyUnavailable`."""
+        self._leave(batch.space_ids)
 
     def run_batch(
         self, batch: EvaluationBatch, seconds_left: Callable[[], float]
     ) -> EvaluationReport:
-        """Evaluates the spaces of a batch."""
+        """Evaluates the spaces of a batch. The next minute does those that failed or are left.
+
+        Raises `TemporarilyUnavailable` if they cannot be woken for it.
+        """
         slices = _Slices()
         done: list[str] = []
         failed: list[str] = []
@@ -165,8 +175,7 @@ class Evaluator:
                 if keys is None:
                     failed.append(space_id)
                 notifications += len(keys or ())
-        # Those of the quiet ones would be looked at a quarter of an hour later.
-        self._wake([*failed, *slices.put_off, *batch.space_ids[len(done) :]])
+        self._leave([*failed, *slices.put_off, *batch.space_ids[len(done) :]])
         return EvaluationReport(
             len(done),
             len(failed),
@@ -204,6 +213,29 @@ class Evaluator:
                 return self._evaluate_space(watched, now, in_time) if has_time else []
             except _SpaceGone:
                 return []
+
+    def _missed_since(self, number: int) -> int:
+        """The first minute whose looks are due at a minute, usually that one."""
+        if self._looked < number - 1:
+            self._looked = max(self._looked, self._watched.looked())
+        return min(max(self._looked + 1, number - LOOK_MINUTES + 1), number)
+
+    def _note_looked(self, number: int, *, found: bool) -> None:
+        """Other processes need not know of looks that found nothing: theirs do not either."""
+        if number <= self._looked:
+            return
+        self._looked = number
+        try:
+            if found:
+                self._watched.note_looked(number)
+        except PatchbayError as error:
+            log_exception("looks not noted", error)
+
+    def _leave(self, space_ids: Sequence[str]) -> None:
+        """Leaves spaces to the next minute. What is due would be; a quiet one has its next look in
+        an hour."""
+        if not self._wake(space_ids):
+            raise TemporarilyUnavailable
 
     def _evaluate_space(self, watched: WatchedSpace, now: datetime, in_time: InTime) -> list[Key]:
         tenant = Tenant(watched.id, partial(self._tenant, watched.id))

@@ -5,9 +5,11 @@
     state        SPACE#<id>   ALERT#<rule id>#<subject>
     alert        SPACE#<id>   HISTORY#<alert id>            for 90 days after it is resolved
     delivery     SPACE#<id>   OUT#<alert id>#<delivery id>  in monitor_slot under OUTBOX#<lane>
+    looks        LOOKS        MINUTE                        of the deployment
 
 The watch of a space counts its rules and their changes, and is in the index while a rule is enabled
-or has an open alert. A delivery is in the index while it is pending.
+or has an open alert. A delivery is in the index while it is pending. The minute of looks is the
+last one whose quiet spaces were looked at.
 
 Rules of before there were watches are in the index themselves, under `ALERTS#<lane>`. Their spaces
 are found there once, and get a watch (`watched_spaces`).
@@ -25,6 +27,8 @@ __all__ = ["INDEX", "INDEX_PK", "INDEX_SK", "LANES", "lane_of"]
 
 WATCHED: Final = "ALERT"
 """The prefix of the sort keys of a space's watch and states, which are read together."""
+
+LOOKED: Final = Key("LOOKS", "MINUTE")
 
 RULES: Final = "RULE#"
 STATES: Final = "ALERT#"

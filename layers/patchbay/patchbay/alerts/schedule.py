@@ -4,14 +4,21 @@ All rules of a space share one entry in the sparse index `monitor_slot`. It is i
 
     due      ALERTS#DUE#<lane>      <minute or 0>#<space id>    evaluated at that minute and at each
                                                                 one after it, until it is moved
-    quiet    ALERTS#QUIET#<phase>   <space id>                  looked at every 15 minutes
+    quiet    ALERTS#QUIET#<phase>   ~<quarter>#<space id>       looked at each hour
+                                    <space id>                  looked at each quarter of an hour
 
 Nothing is written for a quiet space, nor for one that is evaluated each minute. What may let a rule
 fire **wakes** its space: the entry becomes due at once. An evaluation that finds nothing open moves
-the entry to the next minute at which time alone may change something, or among the quiet ones.
+the entry to the next minute at which time alone may change something, or among the quiet ones if
+it is looked at before that minute.
+
+A look finds that time may soon change something, and what was not woken. The first is why a space
+has one each quarter of an hour whose prediction is always near, such as half an hour of silence:
+to move an entry away and back costs as much as ten looks.
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -26,8 +33,15 @@ LANES: Final = 4
 """The partitions of what is due, by a stable hash of the ids of spaces. A partition of an index
 takes 1,000 writes a second, so 240,000 spaces may be woken in a minute."""
 
-LOOK_MINUTES: Final = 15
+LOOK_MINUTES: Final = 60
 """How often a quiet space is looked at. An alert whose wake was lost is late by so much."""
+
+QUARTER_MINUTES: Final = 15
+"""How often one is whose prediction is nearer."""
+
+_FAR_MINUTES: Final = LOOK_MINUTES + QUARTER_MINUTES
+"""How far a prediction is for which looks each hour begin. They go on until one would come late, so
+an entry does not move back and forth with a prediction of about an hour."""
 
 SETTLE_MINUTES: Final = 6
 """How long a woken space is evaluated each minute. What was about to be written is written after
@@ -43,6 +57,8 @@ _AHEAD_MINUTES: Final = 3
 
 _AT_ONCE: Final = "0"
 """Sorts before every minute."""
+_HOURLY: Final = AFTER_ALL
+"""Sorts after every id."""
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -62,7 +78,8 @@ def lane_of(space_id: str) -> int:
 
 
 def phase_of(space_id: str) -> int:
-    """The minute of each quarter of an hour at which a quiet space is looked at."""
+    """The minute of each hour at which a quiet space is looked at; modulo 15, that of each quarter
+    of an hour."""
     return int.from_bytes(_hash(space_id)[1:5]) % LOOK_MINUTES
 
 
@@ -71,7 +88,15 @@ def due_pk(lane: int) -> str:
 
 
 def quiet_pk(phase: int) -> str:
-    return f"ALERTS#QUIET#{phase}"
+    return f"ALERTS#QUIET#{phase % QUARTER_MINUTES}"
+
+
+def looked_at(number: int) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The partitions and ranges of sort keys of the quiet spaces that are looked at in a minute."""
+    phase = number % LOOK_MINUTES
+    hourly = f"{_HOURLY}{phase // QUARTER_MINUTES}#"
+    yield quiet_pk(phase), (_AT_ONCE, _HOURLY)
+    yield quiet_pk(phase), (hourly, f"{hourly}{AFTER_ALL}")
 
 
 def due_until(now: datetime) -> tuple[str, str]:
@@ -83,19 +108,38 @@ def at_once(space_id: str) -> Entry:
     return Entry(due_pk(lane_of(space_id)), f"{_AT_ONCE}#{space_id}")
 
 
-def next_entry(space_id: str, now: datetime, change: datetime | None, woken: int) -> Entry:
+def each_hour(space_id: str) -> Entry:
+    phase = phase_of(space_id)
+    return Entry(quiet_pk(phase), f"{_HOURLY}{phase // QUARTER_MINUTES}#{space_id}")
+
+
+def each_quarter(space_id: str) -> Entry:
+    return Entry(quiet_pk(phase_of(space_id)), space_id)
+
+
+def next_entry(
+    space_id: str, now: datetime, change: datetime | None, woken: int, place: str | None
+) -> Entry:
     """Where a space belongs after an evaluation at `now`.
 
     `change` is the earliest moment at which time alone may change one of its alerts, None if it
-    can't. `woken` is the number of the minute for which the space was last woken.
+    can't. `woken` is the number of the minute for which the space was last woken, and `place` the
+    sort key of its entry, None if it has none.
     """
-    if minute_number(now) < woken + SETTLE_MINUTES:
+    minute = minute_number(now)
+    if minute < woken + SETTLE_MINUTES:
         return at_once(space_id)
-    number = minute_number(change) if change else None
-    quiet = Entry(quiet_pk(phase_of(space_id)), space_id)
-    if change is None or number is None or number >= _next_look(space_id, now):
-        return quiet
-    if number <= minute_number(now) + 1:
+    if change is None:
+        return each_hour(space_id)
+    number = minute_number(change)
+    hourly = each_hour(space_id)
+    if number >= minute + _FAR_MINUTES or (
+        place == hourly.sk and number >= _next_look(space_id, minute, LOOK_MINUTES)
+    ):
+        return hourly
+    if number >= _next_look(space_id, minute, QUARTER_MINUTES):
+        return each_quarter(space_id)
+    if number <= minute + 1:
         return at_once(space_id)
     return Entry(due_pk(lane_of(space_id)), f"{_minute_text(change)}#{space_id}")
 
@@ -119,10 +163,9 @@ def horizon(now: datetime) -> datetime:
     return now + (LOOK_MINUTES + 1) * _MINUTE
 
 
-def _next_look(space_id: str, now: datetime) -> int:
-    """The number of the minute of the next look at a quiet space."""
-    after = minute_number(now) + 1
-    return after + (phase_of(space_id) - after) % LOOK_MINUTES
+def _next_look(space_id: str, minute: int, every: int) -> int:
+    """The number of the minute of the next look at a quiet space, if it has one so often."""
+    return minute + 1 + (phase_of(space_id) - minute - 1) % every
 
 
 def _minute_text(moment: datetime) -> str:

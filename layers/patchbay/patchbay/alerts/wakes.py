@@ -51,19 +51,16 @@ class RuleWaker:
         """The last minute at which a space need not be looked at again."""
         self._lock = threading.Lock()
 
-    def __call__(self, space_ids: Iterable[str], /) -> None:
-        """Never raises: the next look at a quiet space is a quarter of an hour away at most."""
+    def __call__(self, space_ids: Iterable[str], /) -> bool:
         minute = minute_number(self._clock())
         unknown = [one for one in dict.fromkeys(space_ids) if not self._is_known(one, minute)]
         if not unknown:
-            return
+            return True
         asleep = self._asleep(unknown, minute)
         if len(asleep) <= 1:
-            for space_id in asleep:
-                self._wake(space_id, minute)
-        else:
-            with ThreadPoolExecutor(_WRITERS) as pool:
-                list(pool.map(lambda space_id: self._wake(space_id, minute), asleep))
+            return all(self._wake(space_id, minute) for space_id in asleep)
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            return all(list(pool.map(lambda space_id: self._wake(space_id, minute), asleep)))
 
     def _is_known(self, space_id: str, minute: int) -> bool:
         return self._awake_until.get(space_id, -1) >= minute
@@ -88,7 +85,8 @@ class RuleWaker:
                 asleep.append(space_id)
         return asleep
 
-    def _wake(self, space_id: str, minute: int) -> None:
+    def _wake(self, space_id: str, minute: int) -> bool:
+        """Whether it is awake."""
         try:
             self._table.write(
                 Update(
@@ -101,8 +99,9 @@ class RuleWaker:
             pass  # another process was faster, or the last rule has gone
         except Exception as error:  # the write that follows must not fail because of its alerts
             log_exception("rules not woken", error, space_id=space_id)
-            return
+            return False
         self._remember(space_id, minute, minute)
+        return True
 
     def _remember(self, space_id: str, woken: int, minute: int) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from patchbay.alerts.keys import (
+    LOOKED,
     RULES,
     STATES,
     WATCHED,
@@ -26,11 +27,10 @@ from patchbay.alerts.schedule import (
     INDEX_PK,
     INDEX_SK,
     LANES,
-    LOOK_MINUTES,
     due_pk,
     due_until,
+    looked_at,
     next_entry,
-    quiet_pk,
     woken_after,
 )
 from patchbay.alerts.state_machine import TrackedSubject
@@ -46,6 +46,7 @@ from patchbay.platform.dynamodb import (
     Table,
     Update,
     equals,
+    less_or_absent,
     without,
 )
 
@@ -56,7 +57,8 @@ _BYTES_A_RULE: Final = 2_000
 """What a rule takes beside its text: pydantic's objects."""
 
 _KEPT_MINUTES: Final = 60
-"""How long rules are kept: a function of an older release may change a rule and not its watch."""
+"""How long a process keeps the rules that it reads first: a function of an older release, which may
+change a rule and not its watch, ends soon after it began. Later ones are kept until they change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,34 @@ class WatchedSpaces:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._rules: BoundedCache[tuple[str, int, int], _Rules] = BoundedCache(_CACHE_BYTES)
+        self._rules: BoundedCache[tuple[str, int, bool], _Rules] = BoundedCache(_CACHE_BYTES)
+        self._began: int | None = None
 
-    def due(self, now: datetime) -> list[str]:
-        """The ids of the spaces to evaluate at a minute. Makes six queries if there are none."""
+    def looked(self) -> int:
+        """The number of the last minute whose looks were noted as done."""
+        item = self._table.get(LOOKED)
+        return int(item["minute"]) if item else 0
+
+    def note_looked(self, number: int) -> None:
+        self._write(
+            Update(LOOKED, values={"minute": number}, condition=less_or_absent("minute", number))
+        )
+
+    def due(self, now: datetime, since: int | None = None) -> list[str]:
+        """The ids of the spaces to evaluate at a minute. Makes seven queries if there are none.
+
+        `since` is the number of the first minute whose looks are due, if some before this one were
+        missed.
+        """
         number = minute_number(now)
         found = [
             item
             for lane in range(LANES)
             for item in self._table.query_all(due_pk(lane), between=due_until(now), index=INDEX)
         ]
-        found += self._table.query_all(quiet_pk(number % LOOK_MINUTES), index=INDEX)
+        for minute in range(number if since is None else since, number + 1):
+            for pk, between in looked_at(minute):
+                found += self._table.query_all(pk, between=between, index=INDEX)
         # Rules of before there were watches: each lane once in four minutes.
         found += self._table.query_all(rules_of_lane_pk(number % LANES), index=INDEX)
         return list(dict.fromkeys(space_of(Key(item["pk"], item["sk"])) for item in found))
@@ -121,7 +140,7 @@ class WatchedSpaces:
         """
         before = space.watch.get("woken", 0)
         woken = woken_after(now, before, is_firing=is_firing)
-        to = next_entry(space.id, now, change, woken)
+        to = next_entry(space.id, now, change, woken, space.watch.get(INDEX_SK))
         if (space.watch.get(INDEX_PK), space.watch.get(INDEX_SK), before) != (*to, woken):
             values = to.attributes if woken == before else {**to.attributes, "woken": woken}
             self._write(Update(watch_key(space.id), values=values, condition=_as_read(space.watch)))
@@ -161,7 +180,10 @@ class WatchedSpaces:
         changes = watch.get("changes")
         if not isinstance(changes, int):
             return self._read_rules(space_id)[0]
-        key = space_id, changes, minute_number(now) // _KEPT_MINUTES
+        minute = minute_number(now)
+        if self._began is None:
+            self._began = minute
+        key = space_id, changes, minute < self._began + _KEPT_MINUTES
         return self._rules.get(key, lambda: self._read_rules(space_id))
 
     def _read_rules(self, space_id: str) -> tuple["_Rules", int]:

@@ -83,7 +83,8 @@ class HealthRecorder:
         condition fails, and the current one is used instead. An observation that is not newer than
         the last changes nothing, so a repeated one does not count twice. Returns what to announce,
         which is in the outbox already, written together with the state. Raises
-        `TemporarilyUnavailable` if others write first again and again.
+        `TemporarilyUnavailable` if others write first again and again, and for a test that is
+        `in_run`, which is repeated, if the rules of the connection cannot be woken.
 
         `before` has the tests of runs before this one that may not be written, in their order: they
         are folded first. A test that is itself `in_run` is not written if everything follows from
@@ -106,8 +107,9 @@ class HealthRecorder:
                 for one in folded
                 for kind in one.update.announced
             ]
-            if last.update.state.is_failing and connection.health.status not in FAILING:
-                self._wake([connection.space_id])
+            begins = last.update.state.is_failing and connection.health.status not in FAILING
+            if begins and not self._wake([connection.space_id]) and in_run:
+                raise TemporarilyUnavailable
             try:
                 self._apply(_writes(connection, last, action, announced, passed))
             except _Overtaken as overtaken:

@@ -102,6 +102,7 @@ FAMILIES: Final = (
     Family(_CONTROL, "SYSTEM", "DEPLOYMENTKEY#", "deployment", Fate.SHARED),
     Family(_CONTROL, "SYSTEM", "", "deployment", Fate.SHARED),
     Family(_CONTROL, "NETWORK", "", "deployment", Fate.SHARED),
+    Family(_CONTROL, "LOOKS", "", "deployment", Fate.SHARED),
     Family(_EVENTS, "SPACE#", "H#", "event_counts"),
     Family(_EVENTS, "SPACE#", "D#", "event_counts"),
     Family(_EVENTS, "SPACE#", "", "events"),

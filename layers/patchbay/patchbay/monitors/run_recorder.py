@@ -1,6 +1,7 @@
 """Records the tests of groups as runs, and does what follows from them.
 
-1. The spaces of failures are woken: what is cut off after this has woken them for nothing.
+1. The spaces of failures are woken, also of those that stand: what is cut off after this has woken
+   them for nothing. What could not be woken is woken when all of this is repeated.
 2. The snapshots of tests that read live items are kept with their plans.
 3. The run of each group is put once. What stands is the truth, whichever sweep wrote it; a test
    that the run lacks becomes a single.
@@ -11,7 +12,7 @@ Each step may be repeated. All of it blocks.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -130,13 +131,13 @@ class RunRecorder:
     ) -> None:
         """Records tests with their results, and repeats what follows from those that stand.
 
-        Raises `TemporarilyUnavailable` if some of it was not written.
+        Raises `TemporarilyUnavailable` if some of it was not written, or a space not woken.
         """
         mine: defaultdict[str, dict[str, tuple[PlannedTest, FinishedTest]]] = defaultdict(dict)
         keys = {plan.connection_id: _name(group) for group in groups for plan in group.plans}
         for test, finished in results:
             mine[keys[test.connection_id]][test.connection_id] = (test, finished)
-        self._wake(test.plan.space_id for test, finished in results if _is_error(finished))
+        awake = self._wake({*_failed_spaces(results), *_spaces_of_standing_failures(groups)})
         pool = self._writers
         list(pool.map(self._keep, [test for test, _ in results if test.has_live_items]))
         noted = pool.map(lambda group: self._recorded(group, mine[_name(group)]), groups)
@@ -146,6 +147,8 @@ class RunRecorder:
             self._announce(announced)
         for group in groups:
             self._review(group)
+        if not awake:
+            raise TemporarilyUnavailable
 
     # ------------------------------------------------------------ the run
 
@@ -321,9 +324,20 @@ class RunRecorder:
             log_exception("layout not reviewed", error, cell=str(group.key.cell))
 
 
-def _is_error(finished: FinishedTest) -> bool:
-    """Whether a test is counted as an error, which rules look at."""
-    return not finished.report.passed and finished.report.blame != "platform"
+def _failed_spaces(results: Iterable[tuple[PlannedTest, FinishedTest]]) -> Iterator[str]:
+    """Those with a test that is counted as an error, which rules look at."""
+    for test, finished in results:
+        if not finished.report.passed and finished.report.blame != "platform":
+            yield test.plan.space_id
+
+
+def _spaces_of_standing_failures(groups: Iterable[TestedGroup]) -> Iterator[str]:
+    """The same for tests whose writer may have died, or failed, before it woke them."""
+    for group in groups:
+        for plan in group.plans:
+            entry = group.standing.get(plan.connection_id)
+            if entry and not entry.passed and not entry.fault:
+                yield plan.space_id
 
 
 def _is_known(before: TestBefore, entry: RunEntry, minute: datetime) -> bool:

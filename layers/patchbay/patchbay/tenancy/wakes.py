@@ -12,11 +12,16 @@ from typing import Protocol
 class Wake(Protocol):
     """Says that something may be about to happen in these spaces that their rules look at."""
 
-    def __call__(self, space_ids: Iterable[str], /) -> None:
-        """Never raises: what was not woken is looked at a little later."""
+    def __call__(self, space_ids: Iterable[str], /) -> bool:
+        """Whether all of them are awake. Never raises.
+
+        What is not is looked at within an hour. Work that a queue delivers again should not be done
+        before all are; a caller of the API should not be refused because of it.
+        """
         ...
 
 
-def wake_nobody(space_ids: Iterable[str], /) -> None:
+def wake_nobody(space_ids: Iterable[str], /) -> bool:
     """For a store whose writes no rule waits for."""
     del space_ids
+    return True
