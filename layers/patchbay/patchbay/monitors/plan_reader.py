@@ -25,7 +25,7 @@ from patchbay.monitors.planned_tests import (
 from patchbay.monitors.run_recorder import RunRecorder, TestedGroup
 from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
-from patchbay.platform.dynamodb import Item, Key, ReadAhead
+from patchbay.platform.dynamodb import Item, ReadAhead
 from patchbay.platform.logging import log_exception
 
 
