@@ -8,7 +8,7 @@ from patchbay.platform.http import HttpApi, RawReply, RawRequest, RouteOptions
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.tenancy.access import Permission
 
-deployment = Deployment(at_start=("credential_reader", "provider_proxy"))
+deployment = Deployment(at_start=("credential_reader",))
 api = HttpApi("Credentials", lambda: deployment)
 
 CONNECTION = "/v1/organizations/<organization_id>/knowledge/connectors/connections/<connection_id>"

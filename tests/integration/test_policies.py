@@ -28,7 +28,8 @@ import refresh_grants
 import run_monitors
 import run_tests
 from local.provider import Provider, provider
-from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW, WINDOW
+from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
+from patchbay.connections.health_status import WINDOW
 from patchbay.connections.keys import (
     CURRENT_DEPLOYMENT_KEY,
     deployment_key_key,

@@ -617,7 +617,7 @@ class Deployment:
             Limiter(self.integrations, "uses"),
             Limit(settings.uses_per_minute, settings.uses_in_flight),
             Limit(settings.connection_uses_per_minute, settings.uses_in_flight),
-            self.usage_events.record,
+            lambda use: self.usage_events.record(use),
             self.clock,
             enabled=settings.credential_use,
         )
@@ -626,7 +626,9 @@ class Deployment:
     def credential_reader(self) -> CredentialReader:
         from patchbay.grants.credential_reader import CredentialReader
 
-        return CredentialReader(self.credential_uses, self.endpoint_opener, self.guard, self.clock)
+        return CredentialReader(
+            self.credential_uses, self.endpoint_opener, lambda: self.guard, self.clock
+        )
 
     @cached_property
     def application_store(self) -> ApplicationStore:
@@ -695,7 +697,10 @@ class Deployment:
         from patchbay.health.reader import HealthReader
 
         return HealthReader(
-            self.event_store, self.connection_overview, self.organization_overview, self.lists
+            self.event_store,
+            lambda: self.connection_overview,
+            self.organization_overview,
+            self.lists,
         )
 
     @cached_property

@@ -21,15 +21,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from patchbay.connections.health_status import FAILING, HealthStatus
+from patchbay.connections.health_status import EXPIRY_WARNINGS, FAILING, WINDOW, HealthStatus
 from patchbay.platform.clock import from_text, to_text
 
 FAILURES_IN_A_ROW: Final = 3
 FAILURES_IN_WINDOW: Final = 6
-WINDOW: Final = 10
 SUCCESSES_IN_A_ROW: Final = 2
-EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=1))
-"""How long before a certificate expires a warning is announced, once each."""
 
 OF_OUR_ADDRESS: Final = frozenset(
     {"rate_limited", "blocked_by_intermediary", "address_not_allowed"}

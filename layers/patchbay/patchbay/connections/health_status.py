@@ -1,5 +1,6 @@
 """How a connection is doing."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -12,6 +13,12 @@ class HealthStatus(StrEnum):
 
 
 FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
+
+WINDOW: Final = 10
+"""The last tests of a connection that its state remembers."""
+
+EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=1))
+"""How long before a certificate expires a warning is announced, once each."""
 
 
 class RequiredAction(StrEnum):

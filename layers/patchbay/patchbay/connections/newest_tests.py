@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol, Self
 
 from patchbay.checks.codes import Code
-from patchbay.connections.health_state import WINDOW
+from patchbay.connections.health_status import WINDOW
 from patchbay.connections.plans import PlanPlace
 from patchbay.platform.dynamodb import Item
 

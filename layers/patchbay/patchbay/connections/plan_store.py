@@ -16,7 +16,6 @@ endpoint that has a mark. So what a test uses is not older than the begin of its
 """
 
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
@@ -115,6 +114,8 @@ class PlanStore:
             items = self._table.get_all(connections[first : first + _BATCH]).values()
             plans = [place.key for item in items for place in read_plans(item)]
             if plans:
+                from concurrent.futures import ThreadPoolExecutor
+
                 with ThreadPoolExecutor(_WRITERS) as pool:
                     list(pool.map(self._drop_of, plans))
         self._table.write(Delete(drop_key(endpoint_id, revision)))

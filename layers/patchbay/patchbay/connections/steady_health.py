@@ -12,15 +12,13 @@ from datetime import datetime
 from patchbay.checks.codes import Code, describe
 from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.health_state import (
-    EXPIRY_WARNINGS,
     OF_OUR_ADDRESS,
-    WINDOW,
     HealthObservation,
     HealthState,
     HealthUpdate,
     next_state,
 )
-from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.health_status import EXPIRY_WARNINGS, WINDOW, HealthStatus, RequiredAction
 
 _ALL_FAILED = (1 << WINDOW) - 1
 

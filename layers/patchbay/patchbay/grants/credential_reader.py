@@ -1,9 +1,9 @@
 """Gives the credentials of a connection to a caller who may use them."""
 
 from patchbay.checks.roles import Role
-from patchbay.egress.guard import EgressGuard
 from patchbay.grants.credential_uses import CredentialUses
 from patchbay.grants.given_credentials import GivenCredentials
+from patchbay.grants.grants import FindsGuard
 from patchbay.grants.opened_endpoint import EndpointOpener
 from patchbay.platform.clock import Clock
 
@@ -12,7 +12,7 @@ class CredentialReader:
     """The use case of reading."""
 
     def __init__(
-        self, uses: CredentialUses, opener: EndpointOpener, guard: EgressGuard, clock: Clock
+        self, uses: CredentialUses, opener: EndpointOpener, guard: FindsGuard, clock: Clock
     ) -> None:
         self._uses = uses
         self._opener = opener
@@ -28,9 +28,13 @@ class CredentialReader:
 
         Raises `CredentialUnusable`, `SecretsLost`, and as `CredentialUses.one`.
         """
-        guard = self._guard.excluding([domain_name])
         with self._uses.one(organization_id, connection_id, {"role": role.value}) as use:
-            opened = self._opener.opened(use.connection, role, guard, self._clock())
+            opened = self._opener.opened(
+                use.connection,
+                role,
+                lambda: self._guard().excluding([domain_name]),
+                self._clock(),
+            )
             given = GivenCredentials.of(opened)
             use.ended(given=True)
             return given

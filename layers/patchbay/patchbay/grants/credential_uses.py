@@ -36,7 +36,7 @@ class EndedUse:
 
 
 type Recording = Callable[[EndedUse], None]
-"""Where uses go that have ended; it raises nothing."""
+"""Where uses go that have ended, of connections that ask for it; it raises nothing."""
 
 
 class UseInProgress:
@@ -67,7 +67,8 @@ class UseInProgress:
                 raise
             logger.warning("use not counted", connection_id=self.connection.id)
         self._is_over = True
-        self._record(EndedUse(self._use, outcome))
+        if self.connection.record_uses:
+            self._record(EndedUse(self._use, outcome))
 
     def abandoned(self) -> None:
         """Ends it without a count, unless it has ended."""

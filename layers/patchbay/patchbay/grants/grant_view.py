@@ -7,8 +7,7 @@ from pydantic import Field
 
 from patchbay.checks.codes import Code
 from patchbay.connections.endpoint_model import Endpoint
-from patchbay.connections.health_state import EXPIRY_WARNINGS
-from patchbay.connections.health_status import RequiredAction
+from patchbay.connections.health_status import EXPIRY_WARNINGS, RequiredAction
 from patchbay.grants.grant_model import EndReason, Grant, GrantStatus, RefreshFailure
 from patchbay.grants.timing import fixed_end
 from patchbay.grants.usable_secrets import end_summary

@@ -4,7 +4,6 @@
 to, and is async. `secrets_of` is both, for a caller without an event loop.
 """
 
-import asyncio
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +40,7 @@ from patchbay.grants.usable_secrets import (
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, TemporarilyUnavailable
+from patchbay.platform.event_loops import loop_time, run_within
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from patchbay.checks.token_renewal import RenewalRecipe
     from patchbay.egress.guard import EgressGuard
     from patchbay.grants.clients import FindsClients
+
+type FindsGuard = Callable[[], EgressGuard]
+"""It is asked for if a token is renewed, which most requests have no need of."""
 
 _OF_CLIENT: Final = ("client_id", "client_secret", "private_key")
 USE_SECONDS: Final = 20.0
@@ -80,7 +83,7 @@ class Grants:
         endpoint: Endpoint,
         release: Release,
         binding: Mapping[str, Any],
-        guard: "EgressGuard",
+        guard: FindsGuard,
         now: datetime,
         seconds: float = USE_SECONDS,
     ) -> UsableSecrets:
@@ -88,14 +91,16 @@ class Grants:
         stored = self.look(endpoint, release, binding, now)
         if stored.need is Need.NONE:
             return stored.usable
-        return asyncio.run(self._usable_within(stored, guard, seconds))
+        return run_within(
+            lambda deadline: self.usable(stored, guard().for_test(), deadline=deadline), seconds
+        )
 
     def renew(
         self,
         endpoint: Endpoint,
         release: Release,
         binding: Mapping[str, Any],
-        guard: "EgressGuard",
+        guard: FindsGuard,
         now: datetime,
         *,
         because_401: UsableSecrets,
@@ -106,7 +111,12 @@ class Grants:
         Raises as `look`, and `GrantUnusable` if the grant has ended.
         """
         stored = self.look(endpoint, release, binding, now)
-        return asyncio.run(self._after_401_within(stored, because_401, guard, seconds))
+        return run_within(
+            lambda deadline: self.usable_after_401(
+                stored, because_401, guard().for_test(), deadline=deadline
+            ),
+            seconds,
+        )
 
     def look(
         self,
@@ -194,7 +204,9 @@ class Grants:
             call = recipe.renewal.refresh(
                 endpoint.variables, client or OAuthClient(""), secrets=secrets
             )
-            issued = asyncio.run(_issued(call, guard, seconds))
+            issued = run_within(
+                lambda deadline: call.run(guard.for_test(), deadline=deadline), seconds
+            )
         except ValueRefused as refused:
             raise _refused(refused) from None
         except CheckFailure as failed:
@@ -221,7 +233,7 @@ class Grants:
         if stored.need is Need.NONE:
             return stored.usable
         is_urgent = stored.need is Need.NOW
-        ends = deadline if is_urgent else (asyncio.get_running_loop().time() + deadline) / 2
+        ends = deadline if is_urgent else (loop_time() + deadline) / 2
         try:
             return await self._renewed(stored, guard, ends, stored.generation, waits=is_urgent)
         except (GrantUnusable, TemporarilyUnavailable):
@@ -326,18 +338,6 @@ class Grants:
             ) from None
         return _usable(stored, renewed)
 
-    async def _usable_within(
-        self, stored: StoredSecrets, guard: "EgressGuard", seconds: float
-    ) -> UsableSecrets:
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self.usable(stored, guard.for_test(), deadline=deadline)
-
-    async def _after_401_within(
-        self, stored: StoredSecrets, used: UsableSecrets, guard: "EgressGuard", seconds: float
-    ) -> UsableSecrets | None:
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self.usable_after_401(stored, used, guard.for_test(), deadline=deadline)
-
     def _client(
         self,
         origin: ClientOrigin,
@@ -405,11 +405,6 @@ def _call(
     renewal: "RenewalRecipe", endpoint: Endpoint, client: "OAuthClient", secrets: Mapping[str, str]
 ) -> "TokenCall":
     return renewal.refresh(endpoint.variables, client, secrets=secrets)
-
-
-async def _issued(call: "TokenCall", guard: "EgressGuard", seconds: float) -> "IssuedTokens":
-    deadline = asyncio.get_running_loop().time() + seconds
-    return await call.run(guard.for_test(), deadline=deadline)
 
 
 def _refused(refused: ValueRefused) -> GrantUnusable:

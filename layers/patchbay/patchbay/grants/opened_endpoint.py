@@ -14,8 +14,7 @@ from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.required_actions import required_action
 from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.egress.guard import EgressGuard
-from patchbay.grants.grants import USE_SECONDS, Grants
+from patchbay.grants.grants import USE_SECONDS, FindsGuard, Grants
 from patchbay.grants.usable_secrets import GrantUnusable, UsableSecrets
 from patchbay.platform.errors import CredentialUnusable, InternalError, NotFound, PatchbayError
 from patchbay.registry.model import Release
@@ -62,7 +61,7 @@ class EndpointOpener:
         self,
         connection: Connection,
         role: Role,
-        guard: EgressGuard,
+        guard: FindsGuard,
         now: datetime,
         seconds: float = USE_SECONDS,
     ) -> OpenedEndpoint:
@@ -84,7 +83,7 @@ class EndpointOpener:
             return self._opened(current, guard, now, seconds)
 
     def renewed(
-        self, opened: OpenedEndpoint, guard: EgressGuard, now: datetime, seconds: float
+        self, opened: OpenedEndpoint, guard: FindsGuard, now: datetime, seconds: float
     ) -> OpenedEndpoint | None:
         """With another access token, after the provider answered 401; None if there is none to be
         had, or the endpoint was edited."""
@@ -106,7 +105,7 @@ class EndpointOpener:
         return self._endpoints.get(connection.organization_id, role, endpoint_id)
 
     def _opened(
-        self, endpoint: Endpoint, guard: EgressGuard, now: datetime, seconds: float
+        self, endpoint: Endpoint, guard: FindsGuard, now: datetime, seconds: float
     ) -> OpenedEndpoint:
         release = self._registry.release(endpoint.integration_id, endpoint.version)
         binding = binding_to_dial(endpoint, release)

@@ -102,7 +102,7 @@ class ProviderProxy:
             organization_id, connection_id, {"role": role.value}, proxied=True
         ) as use:
             opened = self._opener.opened(
-                use.connection, role, guard, self._clock(), TO_OPEN_SECONDS
+                use.connection, role, lambda: guard, self._clock(), TO_OPEN_SECONDS
             )
             base = _base(opened)
             target = _target(base, request)
@@ -127,7 +127,7 @@ class ProviderProxy:
         left = PROXY_SECONDS - (time.monotonic() - started)
         if answer.status != _UNAUTHORIZED or left < LEAST_SECONDS:
             return answer
-        renewed = self._opener.renewed(opened, guard, self._clock(), left / 2)
+        renewed = self._opener.renewed(opened, lambda: guard, self._clock(), left / 2)
         if renewed is None:
             return answer
         return asyncio.run(_answer(_request(renewed, target, request), guard, started))

@@ -16,7 +16,6 @@ providers take it again for a while. If the provider refuses it, the grant ends,
 is said. Faults of the platform change nothing in a grant.
 """
 
-import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -43,6 +42,7 @@ from patchbay.grants.timing import (
 )
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.event_loops import beside_loop, loop_time, sleep
 from patchbay.platform.logging import log_exception, logger
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Refresher:
         store: GrantStore,
         vault: Vault,
         clock: Clock,
-        off_loop: Callable[..., Any] = asyncio.to_thread,
+        off_loop: Callable[..., Any] = beside_loop,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -177,7 +177,7 @@ class Refresher:
     async def store_kept(self, deadline: float) -> None:
         """Stores answers that could not be stored before. What still can't be stays, and keeps no
         other grant from being renewed."""
-        ends = min(deadline, asyncio.get_running_loop().time() + _KEPT_SECONDS)
+        ends = min(deadline, loop_time() + _KEPT_SECONDS)
         for lease_id, answer in list(self._unstored.items()):
             try:
                 await self._stored(lease_id, answer, ends)
@@ -196,19 +196,18 @@ class Refresher:
         is_new: bool,
     ) -> Renewed:
         """Takes the lease, calls, and stores. Raises `Overtaken` if it did not get the lease."""
-        loop = asyncio.get_running_loop()
-        began_at, began = self._clock(), loop.time()
+        began_at, began = self._clock(), loop_time()
         before = await self._open(what.scope, seen, began_at) if seen.has_tokens else {}
         call = await self._off_loop(self._prepared, what, before, began_at)
         ends = min(deadline, began + LEASE.total_seconds())
         call_ends = min(began + CALL_SECONDS, ends - _TO_STORE_SECONDS)
-        if call_ends - loop.time() < LEAST_CALL_SECONDS:
+        if call_ends - loop_time() < LEAST_CALL_SECONDS:
             raise NotInTime
         lease_id = uuid4().hex
         leased = await self._off_loop(
             self._store.take, seen, what.endpoint, lease_id, began_at, is_new=is_new
         )
-        if call_ends - loop.time() < LEAST_CALL_SECONDS:
+        if call_ends - loop_time() < LEAST_CALL_SECONDS:
             # Nothing was sent. What an attempt before it may have lost stays noted.
             await self._settle(leased, leased)
             raise NotInTime
@@ -241,7 +240,6 @@ class Refresher:
 
     async def _stored(self, lease_id: str, answer: _Answer, ends: float) -> Grant:
         """Stores an answer, while there is time. Raises `Overtaken`, `TemporarilyUnavailable`."""
-        loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -254,9 +252,9 @@ class Refresher:
             except DataKeyRotated:
                 continue  # sealed again under the new one
             except TemporarilyUnavailable:
-                if loop.time() + pause >= ends:
+                if loop_time() + pause >= ends:
                     raise
-                await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads load
+                await sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads load
                 pause = min(_LONGEST_PAUSE, pause * 2)
             except Overtaken:
                 self._unstored.pop(lease_id, None)
@@ -316,9 +314,9 @@ class Refresher:
         return settled
 
     async def _wait(self, seconds: float, deadline: float) -> None:
-        if asyncio.get_running_loop().time() + seconds >= deadline:
+        if loop_time() + seconds >= deadline:
             raise NotInTime
-        await asyncio.sleep(random.uniform(seconds / 2, seconds))  # noqa: S311 - spreads load
+        await sleep(random.uniform(seconds / 2, seconds))  # noqa: S311 - spreads load
 
     async def _reread(self, what: Renewable) -> Grant:
         """As it stands now. Raises `TemporarilyUnavailable` if the endpoint has changed."""

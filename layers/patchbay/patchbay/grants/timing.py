@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from patchbay.checks.codes import Code, describe
-from patchbay.connections.health_state import EXPIRY_WARNINGS
+from patchbay.connections.health_status import EXPIRY_WARNINGS
 from patchbay.grants.grant_model import ENDED_TOLD, Grant
 
 CALL_SECONDS: Final = 20.0

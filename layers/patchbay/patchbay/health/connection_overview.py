@@ -11,15 +11,17 @@ the next block.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from patchbay.connections.connection_summaries import ConnectionSummaries, ConnectionSummary
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.platform.clock import UtcTime, to_sortable
 from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
+
+if TYPE_CHECKING:
+    from patchbay.connections.connection_summaries import ConnectionSummaries, ConnectionSummary
 
 BLOCK: Final = 1000
 
@@ -76,7 +78,7 @@ class ConnectionPage:
 class ConnectionOverview:
     """Ranks the connections of spaces, as the integrations table has them."""
 
-    def __init__(self, connections: ConnectionSummaries, tenants: TenancyStore) -> None:
+    def __init__(self, connections: "ConnectionSummaries", tenants: TenancyStore) -> None:
         self._connections = connections
         self._tenants = tenants
 
@@ -111,12 +113,12 @@ class ConnectionOverview:
             next_start = {"block": last_id, "after": None}
         return ConnectionPage([one for _, one in shown], next_start)
 
-    def _block(self, space: Space, after_id: str | None, limit: int) -> list[ConnectionSummary]:
+    def _block(self, space: Space, after_id: str | None, limit: int) -> "list[ConnectionSummary]":
         return self._connections.block(space.organization_id, space.id, after_id, limit)
 
 
 def _health(
-    one: ConnectionSummary, now: datetime, resumed: Sequence[datetime], *, paused: bool
+    one: "ConnectionSummary", now: datetime, resumed: Sequence[datetime], *, paused: bool
 ) -> ConnectionHealth:
     """`resumed` has the ends of the last pauses of its space and its organization; `paused` is
     whether one of them is paused."""

@@ -1,5 +1,6 @@
 """What callers read of events and health: summaries, and lists with sealed cursors."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from patchbay.health.connection_overview import ConnectionHealth, ConnectionOverview, ConnectionPage
@@ -20,7 +21,7 @@ class HealthReader:
     def __init__(
         self,
         events: EventStore,
-        connections: ConnectionOverview,
+        connections: Callable[[], ConnectionOverview],
         organizations: OrganizationOverview,
         lists: Lists,
     ) -> None:
@@ -72,7 +73,7 @@ class HealthReader:
         """The connections of a space, worst first."""
 
         def page(start: Position | None) -> ConnectionPage:
-            return self._connections.page(space, now=now, limit=query.limit, start=start)
+            return self._connections().page(space, now=now, limit=query.limit, start=start)
 
         return self._lists.computed(tenant, f"connections' health of {space.id}", query, now, page)
 

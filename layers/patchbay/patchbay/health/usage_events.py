@@ -34,13 +34,11 @@ class UsageEvents:
         self._events = events
 
     def record(self, ended: EndedUse) -> None:
-        """Stores the event of a use, if its connection asks for that.
+        """Stores the event of a use.
 
         What a caller is given never waits for its event: if the table does not answer, the event is
         lost, and the log says so.
         """
-        if not ended.use.connection.record_uses:
-            return
         try:
             self._events.add([event_of_use(ended)], ended.outcome.at)
         except TemporarilyUnavailable as error:

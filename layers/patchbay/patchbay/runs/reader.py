@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.code_numbers import code_of
-from patchbay.connections.newest_tests import NewestTest, TestedConnection
 from patchbay.connections.plans import Group, PlanPlace
 from patchbay.connections.wheel import minute_number, moment_of
 from patchbay.health.buckets import Bucket
@@ -57,6 +56,9 @@ from patchbay.runs.run_items import RUNS_KEPT, RunItem, runs_at, runs_of_cell
 from patchbay.runs.scheduled_ids import event_id_of, scheduled_test_id
 from patchbay.runs.segments import decode_chunk
 from patchbay.runs.times import finished_at
+
+if TYPE_CHECKING:
+    from patchbay.connections.newest_tests import NewestTest, TestedConnection
 
 QUERIES_OF_A_PAGE: Final = 20
 """How many queries one page of events makes at most, as of those that were pushed."""
@@ -220,14 +222,16 @@ class RunReader:
     # ------------------------------------------------------------ newest tests
 
     def newest(
-        self, connections: Iterable[TestedConnection], now: datetime
-    ) -> dict[str, NewestTest]:
+        self, connections: "Iterable[TestedConnection]", now: datetime
+    ) -> "dict[str, NewestTest]":
         """As `NewestTests.newest`.
 
         The last two minutes of each group are read together, and the singles that there may be.
         Connections that have no test there, as their space is paused, are looked for in the newest
         days of their spaces.
         """
+        from patchbay.connections.newest_tests import NewestTest
+
         asked = list(connections)
         keys = {one.id: _last_keys(one.places, now) for one in asked}
         found = self._newest_of_groups(keys)
