@@ -737,7 +737,7 @@ class Deployment:
     def test_history(self) -> TestHistory:
         from patchbay.connection_tests.history import TestHistory
 
-        return TestHistory(self.events, self.cursor_seal, self.monitored_tests)
+        return TestHistory(self.events, self.cursor_seal, lambda: self.monitored_tests)
 
     @cached_property
     def monitored_tests(self) -> MonitoredTests:

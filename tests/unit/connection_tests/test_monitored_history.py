@@ -44,7 +44,8 @@ class Monitored:
         self.table = Table("events", MemoryClient())
         self.now = START
         seal = CursorSeal(Table("integrations", MemoryClient()))
-        self.history = History(self.table, seal, MonitoredTests(RunReader(self.table)))
+        monitored = MonitoredTests(RunReader(self.table))
+        self.history = History(self.table, seal, lambda: monitored)
         self.truth: list[RecordedTest] = []
         self._cell = cell
         self._runs = RunStore(self.table, lambda: self.now, KEPT)

@@ -132,7 +132,7 @@ class PlannedWorld:
         self.run_store = RunStore(self.events, self.clock, KEPT)
         self.run_reader = RunReader(self.events)
         monitored = MonitoredTests(self.run_reader)
-        self.history = TestHistory(self.events, CursorSeal(self.table), monitored)
+        self.history = TestHistory(self.events, CursorSeal(self.table), lambda: monitored)
         self.health = FailingHealth(self.table, self.quotas)
         self.announced: list[str] = []
         recorder = RunRecorder(

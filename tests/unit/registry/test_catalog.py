@@ -21,9 +21,10 @@ from patchbay.checks.plan import Plan
 from patchbay.egress.ports import may_dial
 from patchbay.platform.ids import new_id
 from patchbay.platform.json_schema import DocumentSchema
-from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
+from patchbay.registry.model import Integration, NewIntegration, Visibility
 from patchbay.registry.publishing import draft_problems
 from patchbay.registry.recipes import recipe_of_draft
+from patchbay.registry.trust_tiers import TrustTier
 
 NOW: Final = datetime(2026, 2, 17, 10, tzinfo=UTC)
 FILES: Final = sorted((Path(__file__).parents[3] / "catalog").glob("*.json"))

@@ -17,10 +17,10 @@ If the caller asked to follow it, a running test has the steps so far, in an att
 the finished test takes its place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from patchbay.checks.codes import Code
 from patchbay.checks.live_steps import steps_of, text_of
@@ -29,10 +29,6 @@ from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.changes import Fingerprint, PassedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest, TestFindings
-from patchbay.connection_tests.monitored_tests import MonitoredTests
-from patchbay.connections.connection_model import Connection
-from patchbay.connections.health_state import HealthState
-from patchbay.connections.steady_health import StreakTest
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -55,6 +51,11 @@ from patchbay.platform.dynamodb import (
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists, Position, Stretch, merged
+
+if TYPE_CHECKING:
+    from patchbay.connection_tests.monitored_tests import MonitoredTests
+    from patchbay.connections.connection_model import Connection
+    from patchbay.connections.steady_health import StreakTest
 
 KEPT: Final = timedelta(days=90)
 """What the API promises of a history: long enough to compare any month with the one before."""
@@ -101,7 +102,9 @@ class TestHistory:
     What reads has the space of a connection, whose runs are read too; None for an endpoint.
     """
 
-    def __init__(self, events: Table, seal: CursorSeal, monitored: MonitoredTests) -> None:
+    def __init__(
+        self, events: Table, seal: CursorSeal, monitored: "Callable[[], MonitoredTests]"
+    ) -> None:
         self._table = events
         self._lists = Lists(events, seal)
         self._monitored = monitored
@@ -143,16 +146,18 @@ class TestHistory:
         if space_id is None:
             return marked
         since = marked.at if marked else now - KEPT
-        newest = self._monitored.last_passed(subject, space_id, since, now)
+        newest = self._monitored().last_passed(subject, space_id, since, now)
         found = [passed for passed in (marked, newest) if passed]
         return max(found, key=lambda passed: passed.at, default=None)
 
-    def unwritten(self, connection: Connection, now: datetime) -> tuple[StreakTest, ...]:
+    def unwritten(self, connection: "Connection", now: datetime) -> "tuple[StreakTest, ...]":
         """The tests of a monitor that the health of a connection does not have yet."""
         if not connection.plans:
             return ()
+        from patchbay.connections.health_state import HealthState
+
         state = HealthState.decode(connection.state)
-        return self._monitored.unwritten(connection.id, connection.space_id, state, now)
+        return self._monitored().unwritten(connection.id, connection.space_id, state, now)
 
     def _marked(self, subject: TestSubject, now: datetime) -> PassedTest | None:
         item = self._table.get(_passed_key(subject))
@@ -260,7 +265,7 @@ class TestHistory:
             raise NotFound("test")
         if item := self._table.get(_key(identity)):
             return read_test(item, now)
-        test = self._monitored.test(subject, space_id, test_id, now) if space_id else None
+        test = self._monitored().test(subject, space_id, test_id, now) if space_id else None
         if test is None:
             raise NotFound("test")
         return test
@@ -272,7 +277,7 @@ class TestHistory:
         stored = self._stored(subject, now, to_sortable(now + _AHEAD), _LAST_FEW)
         finished = {key: test for key, test in stored.items.items() if test.finished}
         if space_id:
-            finished |= self._monitored.newest(subject, space_id, now - KEPT, now).items
+            finished |= self._monitored().newest(subject, space_id, now - KEPT, now).items
         return finished[max(finished)] if finished else None
 
     def tests(
@@ -284,7 +289,7 @@ class TestHistory:
             before = start["sk"] if start else to_sortable(now + _AHEAD)
             both = self._stored(subject, now, before, query.limit)
             if space_id:
-                of_runs = self._monitored.tests(
+                of_runs = self._monitored().tests(
                     subject,
                     space_id,
                     since=now - KEPT,

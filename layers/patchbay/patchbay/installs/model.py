@@ -28,8 +28,8 @@ from patchbay.platform.validation import (
     OneLine,
     Spelled,
 )
-from patchbay.registry.model import TrustTier
 from patchbay.registry.naming import IntegrationKey
+from patchbay.registry.trust_tiers import TrustTier
 
 LEAST_SECONDS: Final = 300
 MAX_SECONDS: Final = 86_400

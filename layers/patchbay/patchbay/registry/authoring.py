@@ -23,11 +23,11 @@ from patchbay.registry.model import (
     Release,
     ReleasePatch,
     ReleaseSummary,
-    TrustTier,
 )
 from patchbay.registry.naming import key_of
 from patchbay.registry.reserved_publishers import is_reserved
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.trust_tiers import TrustTier
 from patchbay.tenancy.access import Permission, Principal, authorize
 from patchbay.tenancy.store import TenancyStore
 

@@ -13,8 +13,9 @@ from patchbay.checks.auth_config import auth_type
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.lists import has_text
 from patchbay.registry.manifest import Manifest
-from patchbay.registry.model import CatalogEntry, CatalogQuery, Release, TrustTier
+from patchbay.registry.model import CatalogEntry, CatalogQuery, Release
 from patchbay.registry.naming import integration_key, key_of
+from patchbay.registry.trust_tiers import TrustTier
 
 _ORDERS: Final = ("PUBLISHER", "NAME")
 _SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "deprecated")

@@ -30,6 +30,7 @@ from patchbay.platform.validation import (
     within,
 )
 from patchbay.registry.naming import Publisher, PublisherPrefix, integration_key
+from patchbay.registry.trust_tiers import TrustTier
 from patchbay.registry.versions import SEMVER_PATTERN
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
@@ -41,14 +42,6 @@ MAX_REASON: Final = 500
 
 
 AuthType = Literal["oauth2", "api_key", "basic", "none"]
-
-
-class TrustTier(StrEnum):
-    FIRST_PARTY = "first_party"
-    VENDOR_OFFICIAL = "vendor_official"
-    VERIFIED_PARTNER = "verified_partner"
-    VERIFIED_PUBLISHER = "verified_publisher"
-    COMMUNITY = "community"
 
 
 class Visibility(StrEnum):
