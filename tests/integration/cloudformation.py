@@ -99,6 +99,10 @@ def by_default(value: Any, template: dict[str, Any]) -> Any:
             return not by_default(inner, template)
         case {"!Equals": [one, other]}:
             return str(by_default(one, template)) == str(by_default(other, template))
+        case {"!Join": [str(between), inner]}:
+            found = by_default(inner, template)
+            # The default of a list is written with commas.
+            return between.join(found.split(",") if isinstance(found, str) else found)
         case {"!FindInMap": [name, first, second]}:
             return template["Mappings"][name][str(by_default(first, template))][second]
         case dict():

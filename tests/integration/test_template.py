@@ -4,8 +4,10 @@ import importlib
 import json
 import re
 import ssl
+import tomllib
 from base64 import b64encode
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +19,7 @@ from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.tls import read_authorities
 from patchbay.monitors.sweeper import SweepLimits
 from patchbay.monitors.wheel import MAX_LANES
+from patchbay.platform.api_reference import DOCUMENT
 from patchbay.platform.branding import (
     COLOR_PATTERN,
     LOGO_PATTERN,
@@ -144,11 +147,106 @@ def test_tables_are_kept_backed_up_encrypted_and_paid_by_use(template: dict[str,
         assert properties["PointInTimeRecoverySpecification"] == {
             "PointInTimeRecoveryEnabled": True
         }
-        assert properties["SSESpecification"]["SSEEnabled"] is True
+        # By the key that AWS owns, unless another is asked for
+        assert by_default(properties["SSESpecification"], template) == {"SSEEnabled": False}
+        assert by_default(properties["DeletionProtectionEnabled"], template) is False
         assert properties["TimeToLiveSpecification"] == {
             "AttributeName": "expires_at",
             "Enabled": True,
         }
+
+
+def test_tables_have_the_account_s_key_and_are_protected_if_asked(
+    template: dict[str, Any],
+) -> None:
+    template = deepcopy(template)
+    template["Parameters"]["TableEncryption"]["Default"] = "aws-managed"
+    template["Parameters"]["DeletionProtection"]["Default"] = "enabled"
+    for table in resources(template, "AWS::DynamoDB::Table").values():
+        properties = by_default(table["Properties"], template)
+        assert properties["SSESpecification"] == {"SSEEnabled": True}
+        assert properties["DeletionProtectionEnabled"] is True
+    # In production they are protected
+    assert "DeletionProtection=enabled" in environment("prod")["parameter_overrides"]
+    assert "parameter_overrides" not in environment("dev")
+
+
+def environment(name: str) -> dict[str, Any]:
+    """How an environment of samconfig.toml is deployed."""
+    found: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())[name]
+    deploy: dict[str, Any] = found["deploy"]["parameters"]
+    return deploy
+
+
+DIALING = {"EGRESS_ALLOW", "DNS_RESOLVER"}
+"""Variables of functions that dial for tenants. One that only judges addresses has the first."""
+
+
+def test_functions_that_dial_can_be_in_a_vpc_and_no_others(template: dict[str, Any]) -> None:
+    template = deepcopy(template)
+    dialing = {
+        name
+        for name, function in functions(template).items()
+        if function["Properties"]["Environment"]["Variables"].keys() >= DIALING
+    }
+    networks = {
+        name: function["Properties"]["VpcConfig"]
+        for name, function in functions(template).items()
+        if "VpcConfig" in function["Properties"]
+    }
+    assert networks.keys() == dialing
+    assert {by_default(network, template) for network in networks.values()} == {None}
+    template["Parameters"]["VpcSubnetIds"]["Default"] = "subnet-1"
+    template["Parameters"]["VpcSecurityGroupIds"]["Default"] = "sg-1"
+    for network in networks.values():
+        assert by_default(network, template) == {
+            "SubnetIds": "subnet-1",
+            "SecurityGroupIds": "sg-1",
+        }
+    # SAM gives them a policy of AWS's for network interfaces, which is for Lambda alone
+    policy = template["Resources"]["NoNetworkInterfacesPolicy"]["Properties"]
+    assert {role["!Ref"] for role in policy["Roles"]} == {f"{name}Role" for name in dialing}
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", ["ec2:*"])
+    assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
+def test_pages_of_other_origins_may_call_only_if_they_are_named(template: dict[str, Any]) -> None:
+    template = deepcopy(template)
+    [api] = resources(template, "AWS::Serverless::HttpApi").values()
+    configured = api["Properties"]["CorsConfiguration"]
+    assert by_default(configured, template) is None
+    template["Parameters"]["CorsAllowOrigins"]["Default"] = "https://app.example.com"
+    allowed = by_default(configured, template)
+    assert allowed["AllowOrigins"] == "https://app.example.com"
+    # A page of another origin has no use of the cookie of a session
+    assert "AllowCredentials" not in allowed
+    # All that a caller may send, and needs of an answer
+    paths = json.loads(DOCUMENT.read_text())["paths"].values()
+    operations = [operation for path in paths for operation in path.values()]
+    sent = {
+        parameter["name"].lower()
+        for operation in operations
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "header"
+    }
+    assert set(allowed["AllowHeaders"]) == sent | {"authorization", "content-type"}
+    methods = {method.upper() for path in paths for method in path}
+    assert methods <= set(allowed["AllowMethods"])
+
+
+def test_a_custom_domain_is_the_host_of_the_public_url(template: dict[str, Any]) -> None:
+    for name, kind in (
+        ("CustomDomain", "AWS::ApiGatewayV2::DomainName"),
+        ("CustomDomainMapping", "AWS::ApiGatewayV2::ApiMapping"),
+    ):
+        resource = template["Resources"][name]
+        assert (resource["Type"], resource["Condition"]) == (kind, "HasCustomDomain")
+    # A mapping without a path, which pages and redirect URIs need
+    assert "ApiMappingKey" not in template["Resources"]["CustomDomainMapping"]["Properties"]
+    named = template["Resources"]["CustomDomain"]["Properties"]["DomainName"]
+    assert named == {"!Select": [2, {"!Split": ["/", {"!Ref": "PublicUrl"}]}]}
+    assert ["https:", "", "connect.example.com"][2] == "connect.example.com"
 
 
 def test_the_vault_key_is_kept_and_rotated(template: dict[str, Any]) -> None:
@@ -232,6 +330,7 @@ def sources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_what_queues_run_at_once_is_the_sum_that_was_asked_for(template: dict[str, Any]) -> None:
+    template = deepcopy(template)
     parameter = template["Parameters"]["QueueConcurrency"]
     shares = template["Mappings"]["ConcurrencyOfQueues"]
     assert [str(value) for value in parameter["AllowedValues"]] == list(shares)
@@ -252,6 +351,7 @@ def test_what_queues_run_at_once_is_the_sum_that_was_asked_for(template: dict[st
 
 
 def test_the_authorizer_can_have_concurrency_of_its_own(template: dict[str, Any]) -> None:
+    template = deepcopy(template)
     reserved = {
         name: function["Properties"]["ReservedConcurrentExecutions"]
         for name, function in functions(template).items()
@@ -390,9 +490,10 @@ def test_the_variables_of_a_function_have_room_for_authorities(template: dict[st
     most_bytes = 4096
     parameters = template["Parameters"]
     longest_name = 128  # of a table, a queue, a key
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
     for function in functions(template).values():
         size = 0
-        for name, value in function["Properties"]["Environment"]["Variables"].items():
+        for name, value in (shared | function["Properties"]["Environment"]["Variables"]).items():
             parameter = parameters.get(value.get("Ref")) if isinstance(value, dict) else None
             if parameter:
                 size += len(name) + parameter.get("MaxLength", len(str(parameter.get("Default"))))

@@ -11,6 +11,7 @@ from patchbay.platform.cookies import HostCookie
 from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import HttpApi, RawReply, RawRequest, Reply
 from patchbay.platform.responses import Response
+from patchbay.platform.routing import RequestPlace, place_of
 from tests.integration.api import sample_event
 
 
@@ -267,3 +268,66 @@ def test_an_answer_of_its_own_is_sent_as_it_is_and_compressed_for_who_takes_it()
     as_it_is = answered(api, "GET", "/plain", headers={"accept-encoding": "gzip"})
     assert as_it_is["headers"] == {"Content-Type": "text/plain"}
     assert api.routes[0].returns is str
+
+
+def mapped(
+    base: str, path: str, route: str, found: dict[str, str] | None = None, stage: str = "$default"
+) -> Any:
+    """The event of a request below the path of an API mapping, or of a stage."""
+    event = sample_event("docs") | {
+        "routeKey": route,
+        "rawPath": base + path,
+        "pathParameters": found,
+    }
+    event["requestContext"] |= {"stage": stage, "http": {"method": route.split()[0]}}
+    return event
+
+
+def located() -> HttpApi:
+    api = HttpApi("Trial")
+
+    @api.post("/things/<thing>", permission=None)
+    def made(thing: str) -> Reply[dict[str, str]]:
+        return Reply({"thing": thing}, location=f"/things/{thing}")
+
+    return api
+
+
+@pytest.mark.parametrize("base", ["", "/patchbay", "/v1/connect", "/things"])
+def test_a_location_is_below_the_path_of_the_api_mapping(base: str) -> None:
+    answer = located().resolve(mapped(base, "/things/a", "POST /things/{thing}", {"thing": "a"}))
+    assert json.loads(answer["body"]) == {"thing": "a"}
+    assert answer["headers"]["Location"] == f"{base}/things/a"
+
+
+def test_a_location_is_below_the_name_of_the_stage() -> None:
+    event = mapped("/dev", "/things/a", "POST /things/{thing}", {"thing": "a"}, "dev")
+    assert located().resolve(event)["headers"]["Location"] == "/dev/things/a"
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        # A slash that was escaped is a part of the parameter, and no path of a mapping
+        ("/things/a/things/b", {"thing": "a/things/b"}),
+        ("//evil.example/things/b", {"thing": "b"}),
+        ("/things", {}),
+    ],
+)
+def test_what_is_not_the_route_of_the_gateway_has_no_base(path: str, found: dict[str, str]) -> None:
+    event = mapped("", path, "POST /things/{thing}", found)
+    assert place_of(event) == RequestPlace("", path)
+    assert located().resolve(event)["statusCode"] == 404
+
+
+def test_a_rest_of_a_path_begins_after_the_base() -> None:
+    route = "GET /v1/things/{thing}/proxy/{path+}"
+    rest = {"thing": "a", "path": "v1/things/b/proxy/c"}
+    event = mapped("/v1", "/v1/things/a/proxy/v1/things/b/proxy/c", route, rest)
+    assert place_of(event) == RequestPlace("/v1", "/v1/things/a/proxy/v1/things/b/proxy/c")
+
+
+def test_the_default_route_has_no_base_but_the_stage() -> None:
+    assert place_of(mapped("", "/patchbay/docs", "$default")) == RequestPlace("", "/patchbay/docs")
+    of_a_stage = mapped("/dev", "/docs", "$default", stage="dev")
+    assert place_of(of_a_stage) == RequestPlace("/dev", "/docs")

@@ -78,7 +78,7 @@ from patchbay.platform.logging import logger
 from patchbay.platform.model import Model
 from patchbay.platform.responses import Response, payload
 from patchbay.platform.revisions import etag
-from patchbay.platform.routing import PARAMETER, Routes, path_of
+from patchbay.platform.routing import PARAMETER, Routes, place_of
 from patchbay.platform.strict_json import compact, loads, meaning
 from patchbay.platform.validation import (
     pointer,
@@ -301,7 +301,13 @@ class HttpApi:
         request = event["requestContext"]
         logger.set_correlation_id(request["requestId"])
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        answer = payload(self._response_to(event, headers), headers.get("accept-encoding", ""))
+        place = place_of(event)
+        if place.base:
+            event = {**event, "rawPath": place.path}
+        response = self._response_to(event, headers)
+        answer = payload(response, headers.get("accept-encoding", ""))
+        if place.base and (location := answer["headers"].get("Location", "")).startswith("/"):
+            answer["headers"]["Location"] = place.base + location
         if request["http"]["method"] == "HEAD":
             answer |= {"body": "", "isBase64Encoded": False}
         logger.info(
@@ -317,7 +323,7 @@ class HttpApi:
 
     def _response_to(self, event: Mapping[str, Any], headers: _Headers) -> Response[Any]:
         request = event["requestContext"]
-        method, path = request["http"]["method"], path_of(event)
+        method, path = request["http"]["method"], event["rawPath"]
         try:
             if found := self._serving.find(method.upper(), path):
                 serve, parameters = found

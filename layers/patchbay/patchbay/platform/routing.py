@@ -8,6 +8,7 @@ A route without parameters comes before one that has any; otherwise the first on
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 PARAMETER: Final = re.compile(r"<([a-z_]+\+?)>")
@@ -79,9 +80,46 @@ class _Rule[R](NamedTuple):
         return values
 
 
-def path_of(event: Mapping[str, Any]) -> str:
-    """The path of an event, without the name of the stage, which is in it unless the stage is the
-    default one."""
+class RequestPlace(NamedTuple):
+    """Where in the deployment's address a request leads."""
+
+    base: str
+    """What stands before the path: the name of a stage, or the path of an API mapping."""
+    path: str
+
+
+def place_of(event: Mapping[str, Any]) -> RequestPlace:
+    """The path of an event, and what a mapping of a custom domain, or a stage, put before it.
+
+    The gateway leaves both in the path, and names the route that it has found. A base is believed
+    only if what follows it has the values that the gateway has found for the parameters.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
     path: str = event["rawPath"]
-    stage: str = event["requestContext"]["stage"]
-    return path if stage == "$default" else path[len(f"/{stage}") :]
+    _, _, template = event.get("routeKey", "").partition(" ")
+    if template and (found := _after_a_base(template).fullmatch(path)):
+        given = event.get("pathParameters") or {}
+        values = found.groupdict()
+        base = values.pop("base")
+        if not base or all(given.get(name) == value for name, value in values.items()):
+            return RequestPlace(base, path.removeprefix(base))
+    stage = f"/{event['requestContext']['stage']}"
+    # The default stage and the default route have neither.
+    return (
+        RequestPlace(stage, path.removeprefix(stage))
+        if path.startswith(f"{stage}/")
+        else RequestPlace("", path)
+    )
+
+
+@cache
+def _after_a_base(template: str) -> re.Pattern[str]:
+    """What matches the paths of a route, as the gateway spells it: `/spaces/{slug}`."""
+    segments = "".join(f"/{_segment(one)}" for one in template.split("/")[1:])
+    return re.compile(rf"(?P<base>(?:/[A-Za-z0-9$._~-]+)*?){segments}", re.DOTALL)
+
+
+def _segment(segment: str) -> str:
+    if parameter := re.fullmatch(r"\{(\w+)(\+?)\}", segment):
+        return f"(?P<{parameter[1]}>{'.+' if parameter[2] else '[^/]+'})"
+    return re.escape(segment)
