@@ -27,7 +27,7 @@ from patchbay.connections.keys import (
     listed_flow_key,
 )
 from patchbay.deployment import Deployment
-from patchbay.erasure.eraser import RESERVE_SECONDS
+from patchbay.erasure.eraser import RESERVE_SECONDS, Eraser
 from patchbay.erasure.families import FAMILIES, Family, Fate, TableName, family_of
 from patchbay.erasure.store import LEASE, SETTLED, ErasureStore
 from patchbay.grants.client_origin import ClientOrigin
@@ -290,6 +290,30 @@ def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) ->
     assert [
         text for text in trail if "CRM" in text or "key_" in json.loads(text)["subject"]["S"]
     ] == []
+
+
+def test_a_plan_that_a_move_writes_while_its_connection_is_erased_goes_too(
+    operator: Tenant, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world(tenant, operator)
+    undisturbed = Eraser._subject
+    written: list[Key] = []
+
+    def moved_meanwhile(eraser: Eraser, run: Any, pk: str, seconds_left: Any) -> None:
+        """The eraser has read the connection, and its plans, before this."""
+        undisturbed(eraser, run, pk, seconds_left)
+        table, connection = Deployment().integrations, Key(f"ORG#{tenant.organization_id}", pk)
+        item = table.get(connection) if pk.startswith("CON#") else None
+        if item and "plans" in item and not written:
+            other = Key("WHEEL#5m#1", f"00#s1#0#{item['id']}")
+            change = Update(connection, values={"plans": [*item["plans"], [*other, 7, None]]})
+            table.transact([change, Put({**other._asdict(), "organization_id": "x"})])
+            written.append(other)
+
+    monkeypatch.setattr(Eraser, "_subject", moved_meanwhile)
+    erased(operator, tenant)
+    [other] = written
+    assert Deployment().integrations.get(other) is None
 
 
 def test_no_run_has_a_test_of_an_organization_that_was_erased(

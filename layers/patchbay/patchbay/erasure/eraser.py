@@ -54,6 +54,7 @@ from patchbay.platform.dynamodb import (
     TransactionRefused,
     Update,
     equals,
+    without,
 )
 from patchbay.platform.errors import PatchbayError, TemporarilyUnavailable
 from patchbay.platform.idempotency import records_pks
@@ -252,8 +253,7 @@ class Eraser:
                         self._endpoint(run, item)
                     case "CON":
                         self._subject(run, item["sk"], seconds_left)
-                        plans = [place.key._asdict() for place in read_plans(item)]
-                        self._remove(run, self._integrations, [*plans, item])
+                        self._connection(run, item)
                     case "SPACE":
                         close_space(self._integrations, item)
                         self._mark(run, f"SPACE#{item['id']}")
@@ -390,6 +390,21 @@ class Eraser:
 
     def _note(self, run: ErasureRun, space_id: str, day: Period, shard: int) -> None:
         self._remove(run, self._events, [spread_day_key(space_id, day, shard)._asdict()])
+
+    def _connection(self, run: ErasureRun, item: Item) -> None:
+        """With its plans. If a move has written others since it was read, it stays for these: a
+        move of a connection that is gone writes none."""
+        found: Item | None = item
+        while found:
+            plans = [place.key._asdict() for place in read_plans(found)]
+            self._remove(run, self._integrations, plans)
+            as_read = equals("plans", found["plans"]) if plans else without("plans")
+            try:
+                self._integrations.write(Delete(Key(item["pk"], item["sk"]), as_read))
+                found = None
+            except ConditionFailed as failed:
+                found = failed.item
+        run.remove(kind_of(TableName.INTEGRATIONS, Key(item["pk"], item["sk"])))
 
     def _endpoint(self, run: ErasureRun, item: Item) -> None:
         """The release has one endpoint less, and so has the OAuth application that it was connected
