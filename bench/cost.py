@@ -53,6 +53,7 @@ def fixed(
     return {
         "key": {"key": _count(template, "AWS::KMS::Key")},
         "alarms": _alarms(template),
+        "dashboard": {"dashboard": _count(template, "AWS::CloudWatch::Dashboard")},
         "polls of queues": {"queue request": sum(polls(template).values())},
         "schedules": total(
             _of_runs(template, name, n, idle_runs[name]) for name, n in runs.items()

@@ -35,6 +35,7 @@ PRICES: Final[Mapping[str, Price]] = {
     "kept log GB": Price(0.03, "GB, a month", _WATCH),
     "metric": Price(0.30, "custom metric, a month", _WATCH, free=10),
     "alarm": Price(0.10, "metric of an alarm, a month", _WATCH, free=10),
+    "dashboard": Price(3.00, "dashboard of up to 50 metrics, a month", _WATCH, free=3),
     "composite alarm": Price(0.50, "alarm, a month", _WATCH),
     "trace": Price(5.00e-6, "trace", "https://aws.amazon.com/xray/pricing/", free=100_000),
     "bus event": Price(1.00e-6, "event", "https://aws.amazon.com/eventbridge/pricing/"),

@@ -42,6 +42,8 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
                 "EgressAllow": ",".join(filter(None, [egress_allow, provided.egress_rule])),
                 "EgressAuthorities": certificates.prepare(state, datetime.now(UTC)),
                 "PublicUrl": proxy.url,
+                # The emulator keeps no queries, and draws no dashboards.
+                "OperatorViews": "disabled",
             }
             stack = await build_and_deploy(running, state, parameters, progress)
             api_id = await asyncio.to_thread(gateway.configure, running, stack)

@@ -13,6 +13,8 @@ from typing import Any, get_args
 
 import pytest
 
+from bench.prices import PRICES
+from patchbay.checks.codes import CodeCategory
 from patchbay.connection_tests import history, time_budgets
 from patchbay.egress.nameservers import PUBLIC, Nameservers
 from patchbay.egress.policy import EgressPolicy
@@ -643,6 +645,62 @@ def test_every_metric_of_our_own_has_an_alarm_that_its_first_value_raises(
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
         # It does not end between two runs of a function that publishes it
         assert alarm["Period"] * alarm["EvaluationPeriods"] >= 2 * 15 * 60
+
+
+def dashboard(template: dict[str, Any]) -> list[dict[str, Any]]:
+    """The properties of the widgets, with what a deployment names left as it is."""
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["!Sub"]
+    return [widget["properties"] for widget in json.loads(body)["widgets"]]
+
+
+def test_the_dashboard_is_one_that_costs_nothing(template: dict[str, Any]) -> None:
+    # Three dashboards of up to 50 metrics are free (bench/prices.py)
+    metrics = [metric for one in dashboard(template) for metric in one.get("metrics", ())]
+    named = [metric for metric in metrics if isinstance(metric[0], str)]
+    assert 0 < len(named) <= 50
+    # And a metric of our own would be paid for
+    assert {metric[0] for metric in named} == {
+        "AWS/SQS",
+        "AWS/ApiGateway",
+        "AWS/Lambda",
+        "AWS/DynamoDB",
+    }
+
+
+def test_the_dashboard_names_what_there_is(template: dict[str, Any]) -> None:
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["!Sub"]
+    for name in re.findall(r"\$\{(\w+)[^}:]*\}", body):
+        assert name == "AWS" or name in template["Resources"], name
+    [failures] = [one["query"] for one in dashboard(template) if "category" in one["title"]]
+    assert set(re.findall(r"test_failures_(\w+)\)", failures)) == set(
+        get_args(CodeCategory.__value__)
+    )
+
+
+def test_the_cost_of_a_day_is_by_the_prices_of_the_bench(template: dict[str, Any]) -> None:
+    [cost] = [one for one in dashboard(template) if one["title"].startswith("Cost")]
+    [tables, requests] = [metric[0]["expression"] for metric in cost["metrics"] if len(metric) == 1]
+    written, read = (PRICES[name].dollars for name in ("write unit", "read unit"))
+    assert tables == f"(w1+w2)*{written:.9f}+(r1+r2)*{read:.9f}"
+    assert requests == f"q1*{PRICES['API request'].dollars:.6f}"
+
+
+def test_a_saved_query_reads_lines_of_the_functions_that_write_them(
+    template: dict[str, Any],
+) -> None:
+    queries = resources(template, "AWS::Logs::QueryDefinition")
+    of_functions = {f"{name.removesuffix('Function')}Log" for name in functions(template)}
+    page = (ROOT / "docs" / "operating" / "dashboard.md").read_text()
+    for query in queries.values():
+        properties = query["Properties"]
+        groups = {group["!Ref"] for group in properties["LogGroupNames"]}
+        assert groups in (of_functions, {"ApiAccessLog"}, {"RunMonitorsLog"})
+        # Operators read of each, by its name
+        assert f"`{properties['Name']['!Sub'].partition('/')[2]}`" in page
+    assert all(
+        resource["Condition"] == "HasOperatorViews"
+        for resource in (*queries.values(), template["Resources"]["Dashboard"])
+    )
 
 
 def test_operators_read_of_every_alarm_and_parameter(template: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ def template() -> dict[str, Any]:
         },
         "Resources": {
             "Key": {"Type": "AWS::KMS::Key", "Properties": {}},
+            "Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}},
             "OneAlarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {}},
             "BothAlarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": formula},
             "WorkFunction": {
@@ -57,6 +58,7 @@ IDLE = {"work": IdleRun(seconds=0.1, read=2, written=1, log_bytes=660)}
     [
         ("key", 1.00),
         ("alarms", 0.30),
+        ("dashboard", 3.00),
         # 43,200 minutes, 3 polls a minute, 2 and 5 connections
         ("polls of queues", 907_200 * 0.40e-6),
         # 43,200 runs of 0.1 s with 1 GB, 2 units read and 1 written
@@ -71,8 +73,8 @@ def test_a_part_costs_what_was_calculated_by_hand(part: str, wanted: float) -> N
 
 
 def test_an_account_gets_something_for_nothing_and_pays_for_the_rest() -> None:
-    amounts = {"alarm": 13, "queue request": 2_592_000, "stored GB": 30, "key": 1}
-    assert dollars(amounts) == pytest.approx(1.3 + 1.0368 + 7.5 + 1)
+    amounts = {"dashboard": 2, "alarm": 13, "queue request": 2_592_000, "stored GB": 30, "key": 1}
+    assert dollars(amounts) == pytest.approx(6 + 1.3 + 1.0368 + 7.5 + 1)
     assert dollars(amounts, allowances=True) == pytest.approx(0.3 + 0.6368 + 1.25 + 1)
 
 
