@@ -44,6 +44,9 @@ CALL_SECONDS: Final = 7.0
 pauses of at most 1 s and 2 s, or what DynamoDB asks for: the 503 is out before a Lambda
 authorizer's 10 s and a function's 29 s are over."""
 
+_ATTEMPTS: Final = 6
+"""Of a write that meets others: half a second of pauses in all, at most."""
+
 _MAX_PK_BYTES: Final = 2048
 _MAX_SK_BYTES: Final = 1024
 
@@ -327,8 +330,21 @@ class Table:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def write(self, write: Put | Update | Delete) -> None:
-        """One write. Raises `ConditionFailed` with the item that stands there."""
+        """One write.
+
+        Waits and repeats while transactions of others have its item. Raises `ConditionFailed` with
+        the item that stands there, `Contended` if it stays busy.
+        """
         request = {**_request(self.name, write), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(pause_seconds(attempt))
+            if self._write_once(write, request):
+                return
+        raise Contended
+
+    def _write_once(self, write: Put | Update | Delete, request: Mapping[str, Any]) -> bool:
+        """Whether it succeeded; False if it met a transaction."""
         with _failures_named():
             try:
                 match write:
@@ -339,12 +355,15 @@ class Table:
                     case Delete():
                         self._client.delete_item(**request)
             except DynamoDBError as error:
+                if error.code == "TransactionConflictException":
+                    return False
                 if error.code != "ConditionalCheckFailedException":
                     raise
                 item = error.details.get("Item")
                 raise ConditionFailed(_unmarshal(item) if item else None) from None
+        return True
 
-    def transact(self, writes: Sequence[Write], *, attempts: int = 6) -> None:
+    def transact(self, writes: Sequence[Write], *, attempts: int = _ATTEMPTS) -> None:
         """All of the writes or none of them.
 
         Waits and repeats while others write to the same items, up to `attempts` times in all.

@@ -58,7 +58,7 @@ _BUSY: Final = (
     | _TRANSIENT
     | {"InternalServerError", "ServiceUnavailable", "TransactionConflictException"}
 )
-"""A single write that met another request's transaction is not repeated here, but passes."""
+"""What passes by itself. A write that met a transaction is repeated by `Table`, not here."""
 
 _SKEWED: Final = frozenset({"InvalidSignatureException", "RequestTimeTooSkewed", "RequestExpired"})
 _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
