@@ -287,13 +287,6 @@ OF_PAUSES: Final = (
         first=23,
     ),
     RuleBroken(
-        "a survey does not care what has changed since it read",
-        "monitors.pause_survey",
-        'self._table.transact([Check(Key(item["pk"], item["sk"]), same), write])',
-        "self._table.transact([write])",
-        first=22,
-    ),
-    RuleBroken(
         "a survey looks at some organizations only",
         "monitors.pause_survey",
         "is_done=page.last_key is None",

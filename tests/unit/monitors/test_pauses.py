@@ -2,7 +2,9 @@
 `make simulate` runs more."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,15 +14,17 @@ from hypothesis import strategies as st
 from patchbay.connections.plans import Group, MonitorPlan, PlanPlace
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.monitors.pause_reader import MARKS_OF_A_UNIT, MARKS_PER_ITEM, PauseReader
-from patchbay.platform.dynamodb import Put, Table
+from patchbay.monitors.pause_survey import WAIT, PauseSurvey, Survey
+from patchbay.platform.dynamodb import Delete, Put, Table
 from patchbay.tenancy.keys import (
+    ALL_ORGANIZATIONS,
     organization_key,
     organization_pause_key,
     space_key,
     space_pause_key,
 )
 from tests.simulator.memory_dynamodb import MemoryClient
-from tests.simulator.pauses_model import run_pauses
+from tests.simulator.pauses_model import IndexedClient, run_pauses
 from tests.simulator.runs_mutants import OF_PAUSES, RuleBroken, found_by
 
 
@@ -179,6 +183,46 @@ def test_no_pause_is_missed_or_made_up_whatever_release_runs(seeds: Sequence[int
     assert outcome.marked > 200
     assert outcome.read > 200
     assert {"updates", "rollbacks", "edits as before", "crashes"} <= outcome.happened.keys()
+
+
+class EditedMeanwhile(IndexedClient):
+    """An edit is made just before the first transaction after it is set."""
+
+    def __init__(self) -> None:
+        super().__init__(Random(1))  # noqa: S311 - a repeatable test, no secret
+        self.edit: Callable[[], None] | None = None
+
+    def transact_write_items(self, **request: Any) -> Any:
+        edit, self.edit = self.edit, None
+        if edit:
+            edit()
+        return super().transact_write_items(**request)
+
+
+@pytest.mark.parametrize("was_paused", [True, False])
+def test_a_survey_leaves_the_mark_of_an_edit_that_was_made_after_it_had_read(
+    was_paused: bool,
+) -> None:
+    """Too seldom met by chance: between the survey's read of a space and its write."""
+    client: Any = EditedMeanwhile()
+    table, mark = Table("integrations", client), space_pause_key("spc_1")
+    owned = {"by_owner_pk": ALL_ORGANIZATIONS, "by_owner_sk": "org_1"}
+    table.write(Put({**organization_key("org_1")._asdict(), "id": "org_1", **owned}))
+
+    def put_space(*, paused: bool, marked: bool) -> None:
+        key = space_key("org_1", "main")
+        table.write(Put({**key._asdict(), "id": "spc_1", "paused": paused}))
+        table.write(Put(mark._asdict()) if marked else Delete(mark))
+
+    # An earlier release has changed the pause, and not the mark
+    put_space(paused=was_paused, marked=not was_paused)
+    now = datetime(2026, 2, 17, tzinfo=UTC)
+    survey = PauseSurvey(table, lambda: now + WAIT)
+    client.settle()
+    client.edit = lambda: put_space(paused=not was_paused, marked=not was_paused)
+    survey.go_on(Survey(now, "", is_done=False), lambda: 100.0)
+    assert client.edit is None
+    assert (table.get(mark) is not None) is not was_paused
 
 
 @pytest.mark.usefixtures("quiet")
