@@ -92,11 +92,11 @@ def test_looks_of_missed_minutes_are_made_up_for(
 ) -> None:
     create_rule(tenant, channels=[BUS])
     now = settled(tenant)
+    look = now + looks(tenant, now)[0] * MINUTE
     with monkeypatch.context() as broken:
         broken.setattr(Table, "write", lambda *_: _raise())
-        report(tenant, EventStatus.ERROR, now, number=50)
+        report(tenant, EventStatus.ERROR, look - 2 * MINUTE, number=50)
     # Given that the index is not readable in the minute of its look, nor for a while
-    look = now + looks(tenant, now)[0] * MINUTE
     evaluate_due(look - MINUTE)
     assert alerts(tenant) == []
     with monkeypatch.context() as broken:
