@@ -100,7 +100,7 @@ def pages() -> Iterator[str]:
             body, headers = "<title>opener</title>", {"Content-Type": "text/html"}
             if outcome != path:
                 page = done_page(outcome, query)
-                body, headers = str(page.body), {n: str(v) for n, v in page.headers.items()}
+                body, headers = str(page.body), page.all_headers
             self.send_response(200)
             for name, value in headers.items():
                 self.send_header(name, value)
