@@ -13,9 +13,13 @@ deployment = Deployment(at_start=("dispatcher", "announcer"))
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
+    def seconds_left() -> float:
+        seconds: float = context.get_remaining_time_in_millis() / 1000
+        return seconds
+
     survey, minute = deployment.pause_survey.read(), datetime.fromisoformat(event["time"])
     report_dispatch(deployment.dispatcher.dispatch(minute, pauses_are_marked=survey.is_done))
     deployment.announcer.send_left_behind(utc_now())
     deployment.plans.drop_left_behind()
-    deployment.plan_moves.go_on(utc_now(), lambda: context.get_remaining_time_in_millis() / 1000)
-    deployment.pause_survey.go_on(survey, lambda: context.get_remaining_time_in_millis() / 1000)
+    deployment.plan_moves.go_on(utc_now(), seconds_left)
+    deployment.pause_survey.go_on(survey, seconds_left)

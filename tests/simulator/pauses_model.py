@@ -58,7 +58,7 @@ from patchbay.tenancy.model import (
 from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
 from tests.simulator.faults import Crash, FaultyClient
-from tests.simulator.memory_dynamodb import MemoryClient, Typed
+from tests.simulator.lagging_client import LaggingClient
 from tests.simulator.seeded_threads import SeededThreads
 from tests.simulator.wheel_model import Difference
 
@@ -80,36 +80,20 @@ class PausesOutcome:
     """Sweeps that did not."""
 
 
-class IndexedClient(MemoryClient):
-    """With the index of organizations, which may show one as it was before this minute."""
-
-    def __init__(self, chance: Random) -> None:
-        super().__init__()
-        self._chance = chance
-        self._before: dict[tuple[str, str], Typed | None] = {}
-
-    def settle(self) -> None:
-        self._before.clear()
+class IndexedClient(LaggingClient):
+    """With the index of organizations, of which some are deleted."""
 
     def query(self, **request: Any) -> Any:
         if "IndexName" not in request:
             return super().query(**request)
         values, limit = request["ExpressionAttributeValues"], request["Limit"]
-        found = []
-        for place, item in list(self._items.items()):
-            shown: Typed | None = item
-            if place in self._before and self._chance.random() < 0.3:
-                shown = self._before[place]
-            if shown and shown.get("by_owner_pk") == values[":pk"]:
-                found.append(shown)
-        found = [i for i in found if values[":low"]["S"] <= i["by_owner_sk"]["S"]]
-        found.sort(key=lambda item: item["by_owner_sk"]["S"])
+        found = [
+            item
+            for item in self.shown_in("by_owner", values[":pk"])
+            if values[":low"]["S"] <= item["by_owner_sk"]["S"]
+        ]
         cut = {"LastEvaluatedKey": {"pk": found[limit - 1]["pk"]}} if len(found) > limit else {}
         return {"Items": found[:limit], **cut}
-
-    def _place_item(self, place: tuple[str, str], item: Typed) -> None:
-        self._before.setdefault(place, self._items.get(place))
-        super()._place_item(place, item)
 
     def remove(self, pk: str, sk: str) -> None:
         self._before.setdefault((pk, sk), self._items.get((pk, sk)))

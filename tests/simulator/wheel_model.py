@@ -43,7 +43,7 @@ from patchbay.tenancy.keys import space_key
 from patchbay.tenancy.quotas import Count
 from tests.sample_connection import sample_connection
 from tests.simulator.faults import Crash, FaultyClient
-from tests.simulator.memory_dynamodb import MemoryClient, Typed
+from tests.simulator.lagging_client import LaggingClient
 from tests.simulator.seeded_threads import SeededThreads
 
 ORGANIZATION: Final = "org_1"
@@ -74,40 +74,21 @@ class Member(NamedTuple):
         return f"{self.plan.group.cell} {self.plan.group.slot}" if self.plan else "index"
 
 
-class IndexedClient(MemoryClient):
-    """With both indexes, which may show an item as it was before its last change."""
-
-    def __init__(self, chance: Random) -> None:
-        super().__init__()
-        self._chance = chance
-        self._before: dict[tuple[str, str], Typed | None] = {}
-
-    def settle(self) -> None:
-        """The indexes catch up."""
-        self._before.clear()
+class IndexedClient(LaggingClient):
+    """With both indexes."""
 
     def query(self, **request: Any) -> Any:
         index = request.get("IndexName")
         if index is None:
             return super().query(**request)
         values = request["ExpressionAttributeValues"]
-        pk, low, high = values[":pk"], values.get(":low"), values.get(":high")
-        found = []
-        for place, item in list(self._items.items()):
-            shown: Typed | None = item
-            if place in self._before and self._chance.random() < 0.3:
-                shown = self._before[place]
-            if shown is None or shown.get(f"{index}_pk") != pk:
-                continue
-            if low and not low["S"] <= shown[f"{index}_sk"]["S"] <= high["S"]:
-                continue
-            found.append(shown)
-        found.sort(key=lambda item: item[f"{index}_sk"]["S"])
+        low, high = values.get(":low"), values.get(":high")
+        found = [
+            item
+            for item in self.shown_in(index, values[":pk"])
+            if not low or low["S"] <= item[f"{index}_sk"]["S"] <= high["S"]
+        ]
         return {"Items": [dict(item) for item in found[: request.get("Limit")]]}
-
-    def _place_item(self, place: tuple[str, str], item: Typed) -> None:
-        self._before.setdefault(place, self._items.get(place))
-        super()._place_item(place, item)
 
 
 class Wheel:

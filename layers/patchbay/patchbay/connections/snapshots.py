@@ -79,11 +79,11 @@ class Snapshot:
             for role, endpoint_id in _endpoint_ids(self._connection).items()
         }
 
-    @property
+    @cached_property
     def endpoint_ids(self) -> tuple[str, ...]:
         return tuple(_endpoint_ids(self._connection).values())
 
-    @property
+    @cached_property
     def is_whole(self) -> bool:
         """Whether it has the endpoints of its connection."""
         organization_id = self._connection["organization_id"]

@@ -15,7 +15,7 @@ import random
 import time
 import uuid
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -336,12 +336,7 @@ class Table:
         the item that stands there, `Contended` if it stays busy.
         """
         request = {**_request(self.name, write), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(pause_seconds(attempt))
-            if self._write_once(write, request):
-                return
-        raise Contended
+        _until_it_succeeds(lambda: self._write_once(write, request), _ATTEMPTS)
 
     def _write_once(self, write: Put | Update | Delete, request: Mapping[str, Any]) -> bool:
         """Whether it succeeded; False if it met a transaction."""
@@ -378,12 +373,7 @@ class Table:
             }
             for write in writes
         ]
-        for attempt in range(attempts):
-            if attempt:
-                time.sleep(pause_seconds(attempt))
-            if self._transact_once(actions):
-                return
-        raise Contended
+        _until_it_succeeds(lambda: self._transact_once(actions), attempts)
 
     def _transact_once(self, actions: Any) -> bool:
         """Whether it succeeded; False if it met a concurrent write."""
@@ -474,6 +464,16 @@ def _failures_named() -> Iterator[None]:
         if error.is_busy:
             raise TemporarilyUnavailable from error
         raise
+
+
+def _until_it_succeeds(write: Callable[[], bool], attempts: int) -> None:
+    """Repeats a write that returns False when it meets others. Raises `Contended`."""
+    for attempt in range(attempts):
+        if attempt:
+            time.sleep(pause_seconds(attempt))
+        if write():
+            return
+    raise Contended
 
 
 def pause_seconds(attempt: int) -> float:
