@@ -152,7 +152,7 @@ clients: api-lint tools ## Clients made by three generators call the local cloud
 	$(BIN)/pytest tests/e2e/test_clients.py
 
 .PHONY: unit
-unit: .venv/.stamp .local/ministack/.stamp ## Unit and integration tests, and attacks (moto)
+unit: .venv/.stamp .local/ministack/.stamp .local/sam/.stamp ## Unit and integration tests, and attacks (moto)
 	$(PYTEST) --durations=20 tests/unit tests/integration tests/attacks
 
 .PHONY: e2e
