@@ -68,6 +68,10 @@ requirements: .venv/.stamp ## Write what the dependencies layer installs, from u
 openapi: .venv/.stamp ## Write the API document and the template's routes from the declarations
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
 
+.PHONY: sdk
+sdk: .venv/.stamp ## Write the types and methods of the Python SDK from the API document
+	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk
+
 .PHONY: vendor
 vendor: .venv/.stamp $(CLIENTS)/npm/.stamp ## Write web/vendor from the packages that local/clients names
 	PATH="$(NODE_HOME)/bin:$$PATH" PYTHONPATH=layers/patchbay $(BIN)/python -m local.vendoring
@@ -96,7 +100,7 @@ check: lint types imports ## The quick part of test, within a minute: style, typ
 	$(PYTEST) tests/unit
 
 .PHONY: test
-test: lint types imports template requirements-check web-check openapi-check api-lint unit e2e ## All that CI runs
+test: lint types imports template requirements-check web-check openapi-check sdk-check api-lint unit e2e ## All that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp web-lint ## Style
@@ -111,6 +115,8 @@ web-lint: $(CLIENTS)/npm/.stamp ## Style of the pages' code
 .PHONY: types
 types: .venv/.stamp $(CLIENTS)/web/api.d.ts ## Types
 	$(BIN)/mypy
+	@# For the oldest Python that the SDK runs on.
+	$(BIN)/mypy --config-file client/pyproject.toml
 	$(NODE) $(NPM_BIN)/tsc --project web
 
 # What web/ imports as #api: the shapes of the API, from its document.
@@ -139,6 +145,10 @@ requirements-check: .venv/.stamp ## The dependencies layer installs what uv.lock
 .PHONY: openapi-check
 openapi-check: .venv/.stamp ## The API document and the template's routes are those of the code
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi --check
+
+.PHONY: sdk-check
+sdk-check: .venv/.stamp ## The Python SDK is that of the API document
+	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk --check
 
 .PHONY: api-lint
 api-lint: $(CLIENTS)/npm/.stamp ## The API document, by spectral and redocly
@@ -204,7 +214,7 @@ mutants: .venv/.stamp ## Change the code that decides, and see that its tests no
 .PHONY: tools
 tools: .venv/.stamp .local/sam/.stamp .local/ministack/.stamp
 
-.venv/.stamp: pyproject.toml uv.lock .local/python
+.venv/.stamp: pyproject.toml uv.lock client/pyproject.toml .local/python
 	@$(call install,the project's packages,setup,$(UV) sync --locked)
 	@touch $@
 

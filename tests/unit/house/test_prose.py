@@ -13,7 +13,7 @@ THIS_FILE = "tests/unit/house/test_prose.py"
 GUIDE = "CONTRIBUTING.md"
 """Both quote what is not to be written."""
 
-FOLDERS = ("bench", "docs", "functions", "layers", "local", "tests")
+FOLDERS = ("bench", "client", "docs", "functions", "layers", "local", "tests")
 
 PATTERNS = {
     r"\bmust be a text\b": "must be a string",

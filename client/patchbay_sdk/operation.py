@@ -1,0 +1,219 @@
+"""One operation of the API: how its request is made, and how its answer is read. No I/O."""
+
+from __future__ import annotations
+
+import json
+import platform
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from patchbay_sdk.errors import UnexpectedAnswer, error_of
+from patchbay_sdk.messages import Request, Response
+from patchbay_sdk.model import Model
+from patchbay_sdk.pages import Page
+from patchbay_sdk.retries import Retries
+
+VERSION: Final = "0.1.0"
+_AGENT: Final = f"patchbay-sdk/{VERSION} python/{platform.python_version()}"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+KEY_HEADER: Final = "Idempotency-Key"
+T = TypeVar("T")
+
+
+class Omit:
+    """The type of `OMIT`: a field that is not sent. None is sent, as null."""
+
+    def __repr__(self) -> str:
+        return "OMIT"
+
+
+OMIT: Final = Omit()
+
+
+@dataclass(frozen=True)
+class Operation(Generic[T]):
+    """One operation of the document. `read` makes a value of the body of its answer."""
+
+    method: str
+    path: str
+    read: Callable[[Response], T]
+    is_keyed: bool = False
+    """Whether it honors an Idempotency-Key."""
+
+
+@dataclass(frozen=True)
+class ListOperation(Generic[T]):
+    """One that answers a list in pages. `read` makes one item of it."""
+
+    path: str
+    read: Callable[[Any], T]
+    items: str = "items"
+    next_cursor: str = "next_cursor"
+
+    def page(self, response: Response) -> Page[T]:
+        body = parsed(response)
+        if not isinstance(body, dict) or not isinstance(body.get(self.items), list):
+            raise UnexpectedAnswer(f"the answer has no {self.items}: is it Patchbay that answers?")
+        items = [self.read(item) for item in body[self.items]]
+        return Page(items, body.get(self.next_cursor), response)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where requests go, and how."""
+
+    base_url: str
+    authorization: str | None
+    timeout_seconds: float
+    retries: Retries
+
+    def __repr__(self) -> str:
+        return f"<Settings of {self.base_url}>"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        media_type: str = "application/json",
+        is_keyed: bool = False,
+        is_once: bool = False,
+        is_deletion: bool = False,
+    ) -> Request:
+        """A request to a path. `is_once` is for what is never repeated, whatever its method."""
+        if not path.startswith("/"):
+            raise ValueError("a path begins with /")
+        sent = {name: _text(value) for name, value in (headers or {}).items() if value is not None}
+        names = {name.lower() for name in sent}
+        sent["User-Agent"] = _AGENT
+        if content is not None and "content-type" not in names:
+            sent["Content-Type"] = media_type
+        if is_keyed and KEY_HEADER.lower() not in names:
+            sent[KEY_HEADER] = str(uuid.uuid4())
+        if self.authorization is not None:
+            sent["Authorization"] = self.authorization
+        pairs = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
+        # A PATCH that was done changes the ETag, so its repetition would fail by its own If-Match.
+        is_repeatable = not is_once and (
+            method in _IDEMPOTENT
+            or KEY_HEADER in sent
+            or (method == "PATCH" and "if-match" not in names)
+        )
+        return Request(
+            method,
+            self.base_url + path + (f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""),
+            sent,
+            content,
+            self.timeout_seconds,
+            is_repeatable,
+            is_deletion,
+        )
+
+    def but(self, timeout: float | None, max_retries: int | None) -> Settings:
+        retries = self.retries if max_retries is None else replace(self.retries, most=max_retries)
+        seconds = self.timeout_seconds if timeout is None else timeout
+        return replace(self, timeout_seconds=seconds, retries=retries)
+
+
+def checked_base_url(url: str) -> str:
+    """The address without a slash at its end. Raises `ValueError` for one that would carry the key
+    in the clear."""
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url may not have a user name or a password")
+    if not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("base_url is an address such as https://patchbay.example.com")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError("base_url must be https, or http on this machine")
+    return url.rstrip("/")
+
+
+def authorization(api_key: str | None) -> str | None:
+    """The header of a key. Raises `ValueError`, which does not show the key."""
+    if api_key is None:
+        return None
+    if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise ValueError("api_key is empty, or has characters that no key has")
+    return f"Bearer {api_key}"
+
+
+def filled(path: str, values: Mapping[str, Any], rest: str | None = None) -> str:
+    """A path with its values in it. `rest` is the one that may have slashes."""
+    for name, value in values.items():
+        text = str(value)
+        if text in ("", ".", ".."):
+            raise ValueError(f"{name} may not be empty or dots: it is a part of the path")
+        path = path.replace(f"{{{name}}}", quote(text, safe="/" if name == rest else ""))
+    return path
+
+
+def body_of(values: Mapping[str, Any]) -> bytes:
+    """The JSON of what is not omitted."""
+    sent = {name: value for name, value in values.items() if not isinstance(value, Omit)}
+    return json.dumps(sent, default=_plain, separators=(",", ":"), allow_nan=False).encode()
+
+
+def successful(response: Response) -> Response:
+    """Raises `ApiError`."""
+    if 200 <= response.status < 300:
+        return response
+    raise error_of(response)
+
+
+def parsed(response: Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        raise UnexpectedAnswer("the answer is not JSON: is it Patchbay that answers?") from None
+
+
+def model(read: Callable[[Any], T]) -> Callable[[Response], T]:
+    """Reads the JSON of an answer."""
+
+    def made(response: Response) -> T:
+        body = parsed(response)
+        if not isinstance(body, dict):
+            raise UnexpectedAnswer("the answer is not an object: is it Patchbay that answers?")
+        value = read(body)
+        if isinstance(value, Model):
+            value._response = response
+        return value
+
+    return made
+
+
+def anything(value: Any) -> dict[str, Any]:
+    """An object as it is."""
+    return dict(value)
+
+
+def text(response: Response) -> str:
+    return response.text
+
+
+def nothing(response: Response) -> None:
+    """For answers without a body."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(_plain(value)) if isinstance(value, datetime) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a time needs its time zone: datetime.now(timezone.utc)")
+        return value.isoformat()
+    if isinstance(value, Model):
+        return value.to_dict()
+    raise TypeError(f"a {type(value).__name__} can't be sent as JSON")
