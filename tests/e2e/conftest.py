@@ -1,5 +1,6 @@
 """One local cloud for all end-to-end tests, which several workers share."""
 
+import faulthandler
 import fcntl
 import os
 import socket
@@ -88,6 +89,7 @@ def stack(run_dir: Path, at_work: int, free_port: Callable[[], int]) -> Iterator
             cloud = LocalCloud(folder, free_port())
     yield Stack.read(StateDir(folder).stack_file)
     if cloud is not None:
+        faulthandler.cancel_dump_traceback_later()  # to wait for the others is not to hang
         fcntl.flock(at_work, fcntl.LOCK_EX)
         assert cloud.stop() == 0
 

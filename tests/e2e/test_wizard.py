@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from local.provider import Provider
 from tests.e2e.browser import Visitor, assert_accessible, visitor
 from tests.e2e.harness import PATIENT_MS, Tenant
+
+_PRESSED_MS: Final = 5_000
+"""A key takes a few milliseconds; the rest is for a busy machine."""
 
 TEAM: Final[dict[str, Any]] = {
     "type": "object",
@@ -178,7 +181,9 @@ def test_the_wizard_is_shown_in_a_page_of_another_site(
         ]
 
         # When Escape is pressed in the frame, Then it is gone, and the page has the focus again
-        page.keyboard.press("Escape")
+        # Chromium may never say that it handled a key that removes the frame it was pressed in.
+        with suppress(TimeoutError):
+            wizard.locator(":focus").press("Escape", timeout=_PRESSED_MS)
         expect(page.locator("iframe")).to_have_count(0)
         assert page.evaluate("events.at(-1)") == {"type": "closed"}
         assert page.evaluate("document.activeElement.id") == "connect"
