@@ -712,6 +712,25 @@ def test_operators_read_of_every_alarm_and_parameter(template: dict[str, Any]) -
         assert f"`{name}`" in described, name
 
 
+def test_the_first_deploy_names_what_there_is(template: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "operating" / "first-deploy.md").read_text()
+    outputs = re.findall(r"\boutput ([A-Z]\w+)", page)
+    assert outputs
+    assert set(outputs) <= template["Outputs"].keys()
+    made = re.findall(r"\(name (\w+)\)", page)
+    assert made
+    # A function has a role, by SAM
+    assert {name.removesuffix("Role") for name in made} <= template["Resources"].keys()
+    overrides = re.findall(r"--parameter-overrides (.+)", page)
+    parameters = re.findall(r"(\w+)=", " ".join(overrides))
+    assert parameters
+    assert set(parameters) <= template["Parameters"].keys()
+    assert "\n     10 OK\n" in page
+    assert len(resources(template, "AWS::CloudWatch::Alarm")) == 10
+    assert "'length(queryDefinitions)'\n7\n" in page
+    assert len(resources(template, "AWS::Logs::QueryDefinition")) == 7
+
+
 def test_what_a_queue_delivers_is_not_delivered_to_a_second_function_meanwhile(
     template: dict[str, Any],
 ) -> None:
