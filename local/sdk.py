@@ -385,6 +385,7 @@ from patchbay_sdk.proxy import {prefix}Proxy
 
 if TYPE_CHECKING:
     from patchbay_sdk import choices, models, params
+    from patchbay_sdk.model import Model
     from patchbay_sdk.pages import {prefix}Pages
 
 '''

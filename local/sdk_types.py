@@ -123,8 +123,9 @@ class Types:
             if "enum" in target:
                 return f"choices.{name}"
             # What was read may be sent back.
-            both = is_object(target) and name in self.answered
-            return f"{prefix}{name} | models.{name}" if both else prefix + name
+            if is_object(target) and name in self.answered:
+                return f"{prefix}{name} | models.{name}"
+            return f"{prefix}{name} | Model" if "discriminator" in target else prefix + name
         match schema:
             case {"type": "array"}:
                 return f"Sequence[{self.param(schema['items'], prefix)}]"
@@ -322,5 +323,6 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from patchbay_sdk import choices, models
+from patchbay_sdk.model import Model
 
 '''

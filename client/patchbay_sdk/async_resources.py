@@ -16,6 +16,7 @@ from patchbay_sdk.proxy import AsyncProxy
 
 if TYPE_CHECKING:
     from patchbay_sdk import choices, models, params
+    from patchbay_sdk.model import Model
     from patchbay_sdk.pages import AsyncPages
 
 
@@ -42,13 +43,13 @@ class AsyncAlertRules(AsyncNamespace):
         *,
         slug: str,
         name: str,
-        condition: params.AlertCondition,
+        condition: params.AlertCondition | Model,
         enabled: bool | Omit = OMIT,
         severity: choices.Severity | Omit = OMIT,
         for_seconds: int | Omit = OMIT,
         keep_firing_for_seconds: int | Omit = OMIT,
         reminder_seconds: int | Omit = OMIT,
-        channels: Sequence[params.NewChannel] | Omit = OMIT,
+        channels: Sequence[params.NewChannel | Model] | Omit = OMIT,
         idempotency_key: str | None = None,
     ) -> models.IssuedAlertRule:
         """Create an alert rule; only this answer has the secrets of its webhooks.
@@ -106,7 +107,7 @@ class AsyncAlertRules(AsyncNamespace):
         for_seconds: int | Omit | None = OMIT,
         keep_firing_for_seconds: int | Omit | None = OMIT,
         reminder_seconds: int | Omit | None = OMIT,
-        channels: Sequence[params.NewChannel] | Omit | None = OMIT,
+        channels: Sequence[params.NewChannel | Model] | Omit | None = OMIT,
         idempotency_key: str | None = None,
         if_match: str | None = None,
     ) -> models.IssuedAlertRule:

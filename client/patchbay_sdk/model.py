@@ -50,8 +50,13 @@ class Model:
 
     @property
     def last_response(self) -> Response | None:
-        """The answer that it came with, for its ETag; None for a part of one."""
+        """The answer that it came with; None for a part of one."""
         return self._response
+
+    @property
+    def etag(self) -> str | None:
+        """The revision that was read, for `if_match`; None for what has none."""
+        return self._response.etag if self._response else None
 
     @classmethod
     def complete(cls, json: Mapping[str, Any]) -> bool:

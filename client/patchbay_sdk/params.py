@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from patchbay_sdk import choices
+from patchbay_sdk.model import Model
 
 
 class _ConnectionDown(TypedDict):
@@ -107,7 +108,7 @@ class MonitorPatch(TypedDict, total=False):
 class _NewAlertRule(TypedDict):
     name: str
     """The name of the rule."""
-    condition: AlertCondition
+    condition: AlertCondition | Model
     """When the alert begins."""
 
 
@@ -124,7 +125,7 @@ class NewAlertRule(_NewAlertRule, total=False):
     """How long the condition must be clear before the alert is resolved. Default: `0`."""
     reminder_seconds: int
     """0 for no reminders. Default: `0`."""
-    channels: Sequence[NewChannel]
+    channels: Sequence[NewChannel | Model]
     """Where notifications are sent: at most 5 channels."""
 
 

@@ -1,0 +1,34 @@
+"""What importing the SDK costs a program: CPU, because other work on the machine disturbs it less.
+
+What is put off to the first client is not won, so that is measured too.
+"""
+
+import subprocess
+import sys
+from statistics import median
+from typing import Final
+
+from bench.report import Row
+
+BUDGET_MS: Final = 120
+_PROCESSES: Final = 15
+_TIMED: Final = "import time; began = time.process_time(); {}; print(time.process_time() - began)"
+_CLIENT: Final = "import patchbay_sdk; patchbay_sdk.Patchbay('k', base_url='https://x.example')"
+
+
+def rows() -> list[Row]:
+    return [
+        Row("SDK: import, CPU", _cpu_ms("import patchbay_sdk"), "ms", BUDGET_MS),
+        Row("SDK: import and the first client, CPU", _cpu_ms(_CLIENT), "ms"),
+        Row("SDK: of it httpx2, CPU", _cpu_ms("import httpx2"), "ms"),
+    ]
+
+
+def _cpu_ms(code: str) -> float:
+    """The median over new processes."""
+    command = (sys.executable, "-c", _TIMED.format(code))
+    found = [
+        subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+        for _ in range(_PROCESSES)
+    ]
+    return median(float(done.stdout) * 1000 for done in found)
