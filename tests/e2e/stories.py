@@ -4,7 +4,7 @@
     python -m tests.e2e.stories README.md  … of these
 
 A story is a document's blocks that are marked `<!-- story -->`; the block after one is what it
-prints. All blocks of a document run in one shell, one after the other.
+prints. All blocks of a document run in one shell, one after the other; one in Python is a program.
 """
 
 import os
@@ -22,10 +22,11 @@ from local.provider import provider
 from tests.e2e.harness import LocalCloud, Stack
 
 _BLOCK: Final = re.compile(
-    r"<!-- story -->\n```sh\n(?P<commands>.*?)```"
+    r"<!-- story -->\n```(?P<language>sh|python)\n(?P<commands>.*?)```"
     r"(?:\n\n```(?P<kind>json|text)\n(?P<shown>.*?)```)?",
     re.DOTALL,
 )
+_END: Final = "END_OF_PROGRAM"
 _MARK: Final = "== end of a block =="
 _PROVIDER: Final = "127.0.0.1:8099"
 _TOLD_URL: Final = "http://127.0.0.1:3000"
@@ -55,13 +56,21 @@ class Step:
 
 def documents() -> list[str]:
     """The documents that have a story, as paths from the project's root."""
-    candidates = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    readmes = [ROOT / "README.md", ROOT / "client/README.md"]
+    candidates = [*readmes, *sorted((ROOT / "docs").glob("*.md"))]
     return [str(path.relative_to(ROOT)) for path in candidates if _BLOCK.search(path.read_text())]
 
 
 def story(document: str) -> list[Step]:
     text = (ROOT / document).read_text()
-    return [Step(found["commands"], found["shown"] or "") for found in _BLOCK.finditer(text)]
+    return [Step(_shell(found), found["shown"] or "") for found in _BLOCK.finditer(text)]
+
+
+def _shell(block: re.Match[str]) -> str:
+    """What runs a block in a shell."""
+    if block["language"] == "sh":
+        return block["commands"]
+    return f".venv/bin/python - <<'{_END}'\n{block['commands']}{_END}\n"
 
 
 def settled(text: str) -> str:
@@ -100,7 +109,7 @@ def _paste(document: str, stack: Stack, provider_port: int) -> None:
 
     def pasted(found: re.Match[str]) -> str:
         commands, output = found["commands"], next(outputs)
-        block = f"<!-- story -->\n```sh\n{commands}```"
+        block = f"<!-- story -->\n```{found['language']}\n{commands}```"
         if found["shown"] is None and not output.strip():
             return block
         if settled(output) == settled(found["shown"] or ""):

@@ -14,6 +14,7 @@ import pytest
 from patchbay_sdk import AsyncPages, AsyncPatchbay, Pages, Patchbay, Request, Response
 from patchbay_sdk.model import Model
 
+from local.problems import Problem
 from local.sdk import Method, Sdk
 from local.sdk_types import python_name
 
@@ -252,3 +253,9 @@ def test_the_call_of_the_original_contract_works_word_for_word() -> None:
     )
     assert (result.status, result.message) == ("succeeded", "Connection test passed")
     assert repr(result) == ("<DryRunResult status='succeeded' message='Connection test passed'>")
+
+
+def test_an_operation_without_a_name_stops_the_generator() -> None:
+    methods = {name: method for name, method in SDK.table["methods"].items() if name != "get_space"}
+    with pytest.raises(Problem, match="get_space"):
+        Sdk(SDK.document, {**SDK.table, "methods": methods}).files()
