@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from tests.integration.transformed import REGION
 
-_START_SECONDS = 60
+_PATIENT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def _client(service: Any, url: str) -> Any:
         region_name=REGION,
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
-        config=Config(proxies={}, retries={"total_max_attempts": 1}),
+        config=Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=_PATIENT_SECONDS),
     )
 
 
@@ -62,7 +62,7 @@ def serving(folder: Path) -> Iterator[MotoServer]:
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + _PATIENT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
         if found:

@@ -21,8 +21,8 @@ BY_CALLS: Final = {
 
 UNKNOWN: Final = {
     "AWS::Logs::QueryDefinition": "moto has no saved queries at all",
-    "AWS::ApiGatewayV2::DomainName": "only with CertificateArn, which has no default",
-    "AWS::ApiGatewayV2::ApiMapping": "only with CertificateArn, which has no default",
+    "AWS::ApiGatewayV2::DomainName": "needs CertificateArn, and there is no certificate here",
+    "AWS::ApiGatewayV2::ApiMapping": "needs CertificateArn, and there is no certificate here",
 }
 """Types that are not created here, with the reason."""
 
