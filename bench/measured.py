@@ -22,7 +22,7 @@ class IdleRun:
 IDLE_RUNS: Final[Mapping[str, IdleRun]] = {
     "refresh_grants": IdleRun(seconds=0.015, read=4, written=0, log_bytes=0),
     "fold_counts": IdleRun(seconds=0.033, read=16, written=0, log_bytes=0),
-    "dispatch_monitors": IdleRun(seconds=0.054, read=11.5, written=1, log_bytes=0),
+    "dispatch_monitors": IdleRun(seconds=0.116, read=17, written=1, log_bytes=0),
     "evaluate_alerts": IdleRun(seconds=0.039, read=3.5, written=0, log_bytes=0),
     "deliver_notifications": IdleRun(seconds=0.030, read=2, written=0, log_bytes=0),
     "erase_organizations": IdleRun(seconds=0.007, read=1, written=0, log_bytes=0),

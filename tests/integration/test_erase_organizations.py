@@ -18,6 +18,7 @@ from local.provider import Provider
 from patchbay.checks.roles import Role
 from patchbay.checks.token_calls import IssuedTokens
 from patchbay.connection_tests import identity
+from patchbay.connections.announcements import OUTBOX_PKS, UNDIVIDED_PK
 from patchbay.connections.keys import (
     application_key,
     drop_key,
@@ -219,8 +220,9 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     deployment.integrations.write(Put({**flow_key("hash")._asdict(), **flow}))
     listed = listed_flow_key(tenant.organization_id, "hash")
     deployment.integrations.write(Put(listed._asdict()))
-    outbox = {"pk": "OUTBOX#CONNECTIONS", "sk": "2026-02-17T10:00:00.000Z#evt_1"}
-    deployment.integrations.write(Put(outbox | waiting))
+    for pk in (UNDIVIDED_PK, OUTBOX_PKS[-1]):
+        outbox = {"pk": pk, "sk": "2026-02-17T10:00:00.000Z#evt_1"}
+        deployment.integrations.write(Put(outbox | waiting))
     failed = flow_failure_key(tenant.organization_id, names.names["session_id"])
     deployment.integrations.write(Put({**failed._asdict(), "outcome": "denied"}))
     monitor_with_a_plan(deployment, tenant)

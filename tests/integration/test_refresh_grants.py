@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 import refresh_grants
 from local.provider import Provider
-from patchbay.connections.announcements import OUTBOX_PK
+from patchbay.connections.announcements import OUTBOX_PKS
 from patchbay.connections.keys import grant_key
 from patchbay.grants.grant_store import SHARDS, GrantStore
 from patchbay.grants.timing import KEEP_ALIVE
@@ -44,7 +45,7 @@ def turn(served: Provider, **by: float) -> None:
 
 
 def told() -> list[dict[str, Any]]:
-    items = Table("IntegrationsTable").query_all(OUTBOX_PK)
+    items = chain.from_iterable(map(Table("IntegrationsTable").query_all, OUTBOX_PKS))
     return [{"what": item["what"], **item["detail"]} for item in items]
 
 

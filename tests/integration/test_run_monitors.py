@@ -10,6 +10,7 @@ import run_monitors
 from local.provider import Provider
 from patchbay.connection_tests import history as checks_history
 from patchbay.connection_tests import tester as testing
+from patchbay.connections.announcements import LANES, OUTBOX_PKS
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import AutoDisable
 from patchbay.health.store import EventStore
@@ -118,7 +119,7 @@ def test_an_outage_and_its_end_are_each_announced_once(tenant: Tenant, server: P
     assert (failing_event["status"], failing_event["error_code"]) == ("error", "auth_invalid")
     assert SECRET not in json.dumps(announced)
     # And nothing is left in the outbox
-    assert Table("IntegrationsTable").query("OUTBOX#CONNECTIONS").items == []
+    assert [Table("IntegrationsTable").query(pk).items for pk in OUTBOX_PKS] == [[]] * LANES
 
 
 def test_a_message_that_comes_again_is_dialed_and_recorded_once(

@@ -1,12 +1,17 @@
 """What is announced about connections on the bus, and the outbox that it waits in.
 
-    outbox   OUTBOX#CONNECTIONS   <time>#<event id>
+    outbox   OUTBOX#CONNECTIONS#<lane>   <time>#<event id>
 
 An announcement is written in the transaction that changes the connection, so it is never lost, and
 never sent for a change that did not happen. It is sent at least once, always with the same id:
 `evt_` and a ULID of its time, and of the connection and type.
+
+The lane is the connection's: what is announced about one connection is in order, and those that
+fail together do not all write into one partition. Releases without lanes wrote into
+`OUTBOX#CONNECTIONS`, whose entries are read before those of the lanes.
 """
 
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -17,7 +22,19 @@ from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.ids import Stamp
 
-OUTBOX_PK: Final = "OUTBOX#CONNECTIONS"
+LANES: Final = 8
+"""The partitions of the outbox. An announcement takes three write units: two in its transaction,
+and one when it was sent. So 2,600 connections may fail in a second."""
+
+UNDIVIDED_PK: Final = "OUTBOX#CONNECTIONS"
+"""Where the announcements of releases without lanes are."""
+
+
+def outbox_pk(lane: int) -> str:
+    return f"{UNDIVIDED_PK}#{lane}"
+
+
+OUTBOX_PKS: Final = tuple(outbox_pk(lane) for lane in range(LANES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,8 @@ class Announcement:
 
     @property
     def key(self) -> Key:
-        return Key(OUTBOX_PK, f"{to_sortable(self.at)}#{self.id}")
+        lane = zlib.crc32(self.detail["connection_id"].encode()) % LANES
+        return Key(outbox_pk(lane), f"{to_sortable(self.at)}#{self.id}")
 
     def item(self) -> Item:
         """Its item in the outbox."""

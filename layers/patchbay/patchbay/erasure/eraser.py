@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from patchbay.connection_tests.progress import progress_pk
-from patchbay.connections.announcements import OUTBOX_PK
+from patchbay.connections.announcements import OUTBOX_PKS, UNDIVIDED_PK
 from patchbay.connections.connection_items import read_plans
 from patchbay.connections.endpoint_items import read_endpoint
 from patchbay.connections.endpoint_model import Endpoint
@@ -309,12 +309,12 @@ class Eraser:
     def _announcements(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
         """Those that wait to be sent, and what waits to be done about plans, among those of all
         organizations."""
-        waiting = self._integrations.query_all(OUTBOX_PK, attributes=("pk", "sk", "detail"))
         own = []
-        for item in waiting:
-            _in_time(seconds_left)
-            if item["detail"].get("organization_id") == run.organization_id:
-                own.append(item)
+        for pk in (UNDIVIDED_PK, *OUTBOX_PKS):
+            for item in self._integrations.query_all(pk, attributes=("pk", "sk", "detail")):
+                _in_time(seconds_left)
+                if item["detail"].get("organization_id") == run.organization_id:
+                    own.append(item)
         marks = self._integrations.query_all(PLAN_WORK, attributes=("pk", "sk", "organization_id"))
         own += [mark for mark in marks if mark["organization_id"] == run.organization_id]
         self._remove(run, self._integrations, own)

@@ -251,12 +251,14 @@ class Table:
         start: Mapping[str, Any] | None = None,
         newest_first: bool = False,
         attributes: Sequence[str] = (),
+        consistent: bool = True,
     ) -> Page:
         """One page of the items under `pk`, in the order of the sort key.
 
         `prefix` or `between` (both ends included) narrow the sort key. With an index, the keys are
         its `<index>_pk` and `<index>_sk`. A page ends at `limit` items or at DynamoDB's 1 MB.
-        `attributes` leaves the others out of the answer, though not out of the cost.
+        `attributes` leaves the others out of the answer, though not out of the cost. If not
+        `consistent`, for half the price, the page may be as it was a moment before.
         """
         names = {"#pk": f"{index}_pk" if index else "pk"}
         values: dict[str, Any] = {":pk": pk}
@@ -279,7 +281,7 @@ class Table:
         if index:
             request["IndexName"] = index
         else:
-            request["ConsistentRead"] = True
+            request["ConsistentRead"] = consistent
         if limit is not None:
             request["Limit"] = limit
         if attributes:
