@@ -9,9 +9,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +26,12 @@ import refresh_grants
 import run_monitors
 import run_tests
 from local.provider import Provider, provider
-from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
+from patchbay.connections.announcements import UNDIVIDED_PK
+from patchbay.connections.health_state import (
+    FAILURES_IN_A_ROW,
+    SUCCESSES_IN_A_ROW,
+    AnnouncementType,
+)
 from patchbay.connections.health_status import WINDOW
 from patchbay.connections.keys import (
     CURRENT_DEPLOYMENT_KEY,
@@ -36,18 +39,20 @@ from patchbay.connections.keys import (
 )
 from patchbay.connections.plan_store import PlanStore
 from patchbay.deployment import Deployment
+from patchbay.installs.session_store import InstallSessionStore
 from patchbay.monitors.store import WATERMARK
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Delete, Put, Table
+from patchbay.platform.dynamodb import Delete, Key, Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from patchbay.tenancy.keys import PAUSED, space_pause_key
+from patchbay.tenancy.sign_in_links import SignInLinks
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate_due
 from tests.integration.alerting import queued as queued_notifications
-from tests.integration.api import ENVIRONMENTS, FUNCTIONS, Client, sample_event, start_cold
+from tests.integration.api import ENVIRONMENTS, FUNCTIONS, Answer, Client, sample_event, start_cold
 from tests.integration.authorizing import (
     authorization_server,
     enter_application,
@@ -56,6 +61,16 @@ from tests.integration.authorizing import (
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route
 from tests.integration.installing import RIGHT, connect_account, end_user, opened
+from tests.integration.policy_evaluation import (
+    CONTEXT_KEYS,
+    LEADING_KEYS,
+    Call,
+    DeployedPolicies,
+    Part,
+    Policy,
+    Reading,
+    arn,
+)
 from tests.integration.signing_in import CURRENT, SESSIONS, Page, signed_in
 from tests.integration.story import (
     SECRET,
@@ -67,18 +82,18 @@ from tests.integration.story import (
 from tests.integration.table_calls import Attempt, Carry, Reply, meet
 from tests.integration.test_closing_days import record
 from tests.integration.test_erase_organizations import erased, exported, grant_to
-from tests.integration.test_fold_counts import write
+from tests.integration.test_fold_counts import write as count
 from tests.integration.test_grants import pasted
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
 from tests.integration.test_isolation import RULE, owned
+from tests.integration.test_live_tests import PROGRESS
 from tests.integration.test_run_tests import delivered as queued_tests
 from tests.integration.test_secret_references import keep, permit
 
 __all__ = ["owned"]
 
-type Statement = dict[str, Any]
-
+CURSOR_KEY = Key("SYSTEM", "CURSORKEY")
 _OF_TRANSACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -89,16 +104,6 @@ _ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 """Operations whose names are not their actions'."""
 _OF_THE_EMULATOR = set(_ACTIONS)
 """The local cloud checks these as well as the action; AWS does not know them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What IAM authorizes. For DynamoDB `resource` is a table or `table/index/name`."""
-
-    function: str
-    action: str
-    resource: str = ""
-    leading_key: str = ""
 
 
 class Recorder:
@@ -127,39 +132,60 @@ class Recorder:
         self._note("dynamodb", attempt.operation, attempt.request)
         return carry()
 
-    def _note(self, service: str, operation_name: str, params: dict[str, Any]) -> None:
-        if not self._function:
-            return  # the test's own look into a table
-        for operation, request in _parts(operation_name, params):
-            action = f"{service}:{operation}"
-            resource = request.get("TableName", "")
-            if "IndexName" in request:
-                resource += f"/index/{request['IndexName']}"
-            self.calls.add(
-                Call(self._function, _ACTIONS.get(action, action), resource, _leading_key(request))
-            )
+    def _note(self, service: str, operation: str, params: dict[str, Any]) -> None:
+        if self._function:  # and not the test's own look into a table
+            parts = _of_tables if service == "dynamodb" else _of_others
+            self.calls.add(Call(self._function, tuple(parts(f"{service}:{operation}", params))))
 
 
-def _parts(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_tables(operation: str, params: dict[str, Any]) -> Iterator[Part]:
     """A transaction needs the permissions of its parts, and a batch those for each of its keys."""
-    if operation == "TransactWriteItems":
-        for action in params["TransactItems"]:
-            [(verb, request)] = action.items()
-            yield _OF_TRANSACTIONS[verb], request
-    elif operation == "BatchGetItem":
-        for table, request in params["RequestItems"].items():
-            for key in request["Keys"]:
-                yield operation, {"TableName": table, "Key": key}
-    else:
-        yield operation, params
+    match operation:
+        case "dynamodb:TransactWriteItems":
+            for action in params["TransactItems"]:
+                [(verb, request)] = action.items()
+                yield _of_table(f"dynamodb:{_OF_TRANSACTIONS[verb]}", request)
+        case "dynamodb:BatchGetItem":
+            for table, request in params["RequestItems"].items():
+                for key in request["Keys"]:
+                    yield _of_table(operation, {"TableName": table, "Key": key})
+        case _:
+            yield _of_table(operation, params)
 
 
-def _leading_key(request: dict[str, Any]) -> str:
+def _of_table(action: str, request: dict[str, Any]) -> Part:
+    resource = arn("AWS::DynamoDB::Table", request["TableName"])
+    if "IndexName" in request:
+        resource += f"/index/{request['IndexName']}"
     item = request.get("Key") or request.get("Item")
-    if item and "pk" in item:
-        return str(item["pk"]["S"])
-    values = request.get("ExpressionAttributeValues", {})
-    return str(values.get(":pk", {}).get("S", ""))
+    key = item["pk"] if item else request["ExpressionAttributeValues"][":pk"]
+    return Part(action, resource, ((LEADING_KEYS, frozenset([key["S"]])),))
+
+
+def _of_others(operation: str, params: dict[str, Any]) -> Iterator[Part]:
+    action = _ACTIONS.get(operation, operation)
+    match operation.partition(":")[0]:
+        case "sqs":
+            yield Part(action, arn("AWS::SQS::Queue", params["QueueUrl"].rpartition("/")[2]))
+        case "events":
+            for entry in params["Entries"]:
+                yield Part(action, arn("AWS::Events::EventBus", entry["EventBusName"]))
+        case "sns":
+            yield Part(action, params["TopicArn"])
+        case "kms":
+            context = frozenset(params["EncryptionContext"])
+            resource = arn("AWS::KMS::Key", params["KeyId"])
+            yield Part(action, resource, ((CONTEXT_KEYS, context),))
+        case "secretsmanager":
+            # AWS adds a hyphen and six characters to the name.
+            yield Part(action, arn("secret", f"{params['SecretId']}-a1B2c3"))
+
+
+@pytest.fixture
+def policies(deployed: dict[str, Table], template: dict[str, Any]) -> DeployedPolicies:
+    """As they are deployed with the topic and the names of the tests."""
+    topics = {"AlertTopicArns": os.environ["ALERT_TOPIC_ARNS"]}
+    return DeployedPolicies(template, os.environ, topics)
 
 
 @pytest.fixture
@@ -176,7 +202,7 @@ def recorder(deployed: dict[str, Table], monkeypatch: pytest.MonkeyPatch) -> Rec
     return recorder
 
 
-def installed_by_end_users() -> None:
+def installed_by_end_users(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls the routes of install sessions: to connect, to repair, and after their end. The secret
     of an end user is the first of its organization."""
     tenant = new_tenant("installing", TENANT_PERMISSIONS)
@@ -184,7 +210,18 @@ def installed_by_end_users() -> None:
     publish_integration(tenant, publisher="installing", manifest=roles)
     given = {"integration": "installing/crm"}
     watched = end_user(tenant, **given, monitor={"enabled": True})
+    forget_deployment_key()
+    assert watched.post("/v1/install/test", RIGHT | {"progress": PROGRESS}).status == 200
     assert watched.post("/v1/install/complete", RIGHT).status == 200
+    sessions = f"/v1/organizations/{tenant.organization_id}/install-sessions"
+    repeated(
+        monkeypatch,
+        InstallSessionStore,
+        "create",
+        lambda: tenant.client.post(
+            sessions, {**given, "end_user": {"id": "user-17"}}, idempotency_key="late"
+        ),
+    )
     reference = keep(tenant, {"api_key": SECRET})
     path = f"{tenant.connectors}/destinations"
     body = {"name": "To", "variables": {"path": "me"}, "secret_ref": reference, **given}
@@ -207,6 +244,14 @@ def installed_by_end_users() -> None:
     assert Client(None).get(framed["url"].partition(".com")[2].partition("#")[0]).status == 200
 
 
+def restored(tenant: Tenant) -> None:
+    """An integration is deleted, and restored."""
+    draft = {"workspaceId": tenant.space_id, "publisher": "acme", "slug": "kept", "name": "Kept"}
+    path = f"/v1/integrations/{tenant.client.post('/v1/integrations', draft).json['id']}"
+    assert tenant.client.delete(path).status == 204
+    assert tenant.client.post(f"{path}/restore", {}).status == 200
+
+
 def signed_in_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs browsers in and out, in each way, and uses a session until its use is noted."""
     tenant = new_tenant("browsing", TENANT_PERMISSIONS)
@@ -215,6 +260,12 @@ def signed_in_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
         later.setattr(authorizer, "utc_now", lambda: utc_now() + SEEN_EVERY)
         assert page.get(SESSIONS).status == 200
     links = f"/v1/organizations/{tenant.organization_id}/sign-in-links"
+    repeated(
+        monkeypatch,
+        SignInLinks,
+        "_store",
+        lambda: page.post(links, {"space": tenant.space_slug}, idempotency_key="late"),
+    )
     made = page.post(links, {"space": tenant.space_slug})
     visitor = Page()
     assert visitor.sign_in(code=made.json["url"].partition("#")[2]).status == 201
@@ -255,6 +306,9 @@ def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
         path += "&" if "?" in path else "?"
         for name in set(route.query) & set(names.names) - set(route.required):
             assert call("GET", f"{path}{name}={names.names[name]}", None).status < 500
+        # Any function may be the first to seal a cursor
+        Table("IntegrationsTable").write(Delete(CURSOR_KEY))
+        start_cold()
         page = call("GET", f"{path}limit=1", None)
         assert page.status in (200, 403), page.text
         if page.status == 200 and page.json.get("next_cursor"):
@@ -294,22 +348,28 @@ def calls(
                     called_by_owner(caller, owned, route)
             start_cold()
         if 0 in now:
-            installed_by_end_users()
+            installed_by_end_users(monkeypatch)
             # As a first test does that fails after the credential was tried
             recorder.named("installs", lambda ids, _: installs.deployment.wake(ids))(
                 [tenant.space_id], None
+            )
+            # As the monitors do when a server of our own choice was reached
+            recorder.named("run_monitors", run_monitors.deployment.monitors.note_reached)(
+                "internet", utc_now()
             )
             # As a use does that failed and is an event
             recorder.named("credentials", lambda ids, _: credentials.deployment.wake(ids))(
                 [tenant.space_id], None
             )
             signed_in_browsers(monkeypatch)
+            restored(tenant)
             start_cold()
             with provider() as server:
                 run_in_the_background(tenant, server, monkeypatch)
             start_cold()
             evaluate_due(utc_now())
             exported(operator, tenant)
+            left_to_the_erasure(operator, tenant)
             for route in routes:
                 if route.name == "resend_delivery":
                     called_by_owner(tenant, owned, route)
@@ -322,6 +382,23 @@ def calls(
         if not hasattr(module, "api"):
             module.handler(sample_event(name), Context())
     return recorder.calls
+
+
+def left_to_the_erasure(operator: Tenant, tenant: Tenant) -> None:
+    """A name of its own, a browser that is signed in, and an announcement of an earlier release."""
+    path = f"/v1/organizations/{tenant.organization_id}"
+    for external_id in ("customer-16", "customer-17"):
+        assert operator.client.patch(path, {"external_id": external_id}).status == 200
+    link = tenant.client.post(f"{path}/sign-in-links", {}).json["url"]
+    assert Page().sign_in(code=link.partition("#")[2]).status == 201
+    announce_as_before(tenant)
+
+
+def announce_as_before(tenant: Tenant) -> None:
+    """An announcement that waits where releases without lanes left it."""
+    of = {"organization_id": tenant.organization_id, "connection_id": "con_1"}
+    item = {"pk": UNDIVIDED_PK, "sk": "2026-02-17T10:00:00.000Z#evt_1", "detail": of}
+    Table("IntegrationsTable").write(Put({**item, "what": AnnouncementType.FAILING}))
 
 
 def connections_with_secrets(tenant: Tenant, server: Provider) -> list[str]:
@@ -364,10 +441,8 @@ def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
     assert tenant.client.call("POST", f"{paths[1]}/test?mode=async", None).status == 202
     run_queued()
     assert tenant.client.get(f"{paths[2]}/credentials").status == 200
-    # The monitors make the deployment key, as after an upgrade from a release without one
-    for key in (CURRENT_DEPLOYMENT_KEY, deployment_key_key(1)):
-        Table("IntegrationsTable").write(Delete(key))
-    start_cold("run_monitors")
+    # The monitors make the deployment key
+    forget_deployment_key()
     monitoring.tick(monitoring.this_minute())
     assert len(served.oauth.token_requests) >= len(sources)
     # Earlier grants are due as well, in any order: all are renewed at first, and all end later.
@@ -391,6 +466,29 @@ def interrupted(*_: Any, **__: Any) -> None:
     raise TemporarilyUnavailable
 
 
+def repeated(
+    monkeypatch: pytest.MonkeyPatch, owner: type, writing: str, post: Callable[[], Answer]
+) -> None:
+    """A request whose first attempt ends with its writes, before it could answer."""
+    write = getattr(owner, writing)
+
+    def write_and_end(*given: Any) -> None:
+        write(*given)
+        interrupted()
+
+    with monkeypatch.context() as first:
+        first.setattr(owner, writing, write_and_end)
+        assert post().status == 503
+    assert post().status == 201
+
+
+def forget_deployment_key() -> None:
+    """As after an upgrade from a release without one: the first function that needs it makes it."""
+    for key in (CURRENT_DEPLOYMENT_KEY, deployment_key_key(1)):
+        Table("IntegrationsTable").write(Delete(key))
+    start_cold()
+
+
 def run_in_the_background(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,6 +502,16 @@ def run_in_the_background(
             assert tenant.client.call("POST", f"{path}/test?mode=async", None).status == 202
         run_queued()
     assert tenant.client.call("POST", f"{paths[0]}/test", None).status == 200
+    # A caller's test finds the end of an outage, and the next one; an end user's test its end
+    for server.valid_key in (
+        *[SECRET] * SUCCESSES_IN_A_ROW,
+        *["another"] * FAILURES_IN_A_ROW,
+        *[SECRET] * (SUCCESSES_IN_A_ROW - 1),
+    ):
+        assert tenant.client.call("POST", f"{paths[1]}/test", None).status == 200
+    user = end_user(tenant, integration="acme/watched", connection_id=paths[1].rpartition("/")[2])
+    assert user.post("/v1/install/complete", RIGHT).status == 200
+    server.valid_key = "another"
     # Whose credentials are used
     for path in paths:
         assert tenant.client.get(f"{path}/credentials").status == 200
@@ -413,7 +521,7 @@ def run_in_the_background(
         publish_tracker(tenant, served.port, slug="connected")
         enter_application(tenant, served, integration="acme/connected")
         for decision in ("deny", "allow"):
-            user = end_user(tenant, integration="acme/connected")
+            user = end_user(tenant, integration="acme/connected", monitor={"enabled": True})
             connect_account(user, decision=decision)
             assert user.get("/v1/install/authorize").status == 200
         assert user.post("/v1/install/test", {}).status == 200
@@ -423,6 +531,7 @@ def run_in_the_background(
         assert tenant.client.get(f"{path}/credentials").status == 200
         renew_in_each_function(tenant, served)
     # The monitors find that they work again; the dispatcher sends what was left unsent
+    announce_as_before(tenant)
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))
     later = monitoring.this_minute() + monitoring.MINUTE
@@ -451,21 +560,23 @@ def run_in_the_background(
     failed = envelope(tenant, events=[{"integration_type": "webhook", "status": "ERROR"}])
     assert messages_delivered(envelope(tenant), failed) == []
     for shard in (3, 5):
-        write(Table("EventsTable"), f"e{shard}", shard)
+        count(Table("EventsTable"), f"e{shard}", shard)
     record(Table("EventsTable"), utc_now() - timedelta(days=3))
     for _ in range(2):
         fold_counts.handler(sample_event("fold_counts"), None)
         start_cold("fold_counts")
         fold_counts.deployment.clock = lambda: utc_now() + timedelta(hours=1)
     # An organization whose first secret is a webhook's
+    forget_deployment_key()
     create_rule(new_tenant("fresh", TENANT_PERMISSIONS), channels=RULE["channels"])
     # And one whose first secret is a client's
+    forget_deployment_key()
     fresh = new_tenant("first-client", TENANT_PERMISSIONS)
     publish_tracker(fresh, 8443, publisher="first-client")
     client = {"client_id": "client", "client_secret": SECRET}
     path = f"/v1/organizations/{fresh.organization_id}/oauth-applications"
     body = {"integration": "first-client/tracker", **client}
-    assert fresh.client.post(path, body).status == 201
+    assert fresh.client.post(path, body, idempotency_key="first").status == 201
     # Alerts of all kinds, to all kinds of channels, whose deliveries are events
     asked = {
         "record_deliveries": True,
@@ -564,7 +675,8 @@ def moved_to_plans(tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as alone:
         alone.setenv("POOLED_RUNS", "disabled")
         start_cold()
-        tick(ago + 200 * monitoring.MINUTE)
+        for passed in (200, 201, 202, 203, 280):
+            tick(ago + passed * monitoring.MINUTE)
     start_cold()
     # A caller tests what monitors tested before
     assert tenant.client.get(f"{path}/tests").status == 200
@@ -581,72 +693,234 @@ def _same(moment: datetime) -> datetime:
 
 @pytest.mark.enable_socket
 def test_each_function_may_do_what_it_does_and_no_more(
-    calls: set[Call], template: dict[str, Any]
+    calls: set[Call], policies: DeployedPolicies
 ) -> None:
-    missing, unused = [], []
-    for resource in template["Resources"].values():
-        if resource["Type"] != "AWS::Serverless::Function":
-            continue
-        properties = resource["Properties"]
-        function = properties["Handler"].partition(".")[0]
+    refused, unused = [], []
+    for function, policy in policies:
         own = [call for call in calls if call.function == function]
-        statements = [s for p in properties.get("Policies", []) for s in p["Statement"]]
-        missing += [call for call in own if not any(allows(s, call) for s in statements)]
-        for statement in statements:
-            used = [call for call in own if allows(statement, call)]
-            actions = {call.action for call in used}
-            named = set(statement["Action"]) - _OF_THE_EMULATOR
-            unused += [(function, a) for a in named if a not in actions]
-            targets = {call.resource for call in used}
-            tables = [name for name in resources_of(statement) if "Table" in name]
-            unused += [(function, name) for name in tables if name not in targets]
-    assert sorted(missing, key=repr) == []
-    assert "\n".join(" ".join(one) for one in unused) == ""
+        refused += [
+            (function, reading.value, part)
+            for reading in Reading
+            for call in own
+            for part in policy.refused(call, reading)
+        ]
+        unused += [
+            f"{function}: {left_out}"
+            for left_out, narrower in policy.narrower()
+            if narrower.allows(own) and left_out.partition(" ")[0] not in _OF_THE_EMULATOR
+        ]
+    assert sorted(set(refused), key=repr) == []
+    assert "\n".join(unused) == ""
     assert {call.function for call in calls} == set(FUNCTIONS) - {"docs"}
     # And each reads all of its variables
     for name, environment in ENVIRONMENTS.items():
         assert environment.read == environment.names - {"POWERTOOLS_SERVICE_NAME"}, name
 
 
+def write(verb: str, key: str) -> Part:
+    table = arn("AWS::DynamoDB::Table", "IntegrationsTable")
+    return Part(f"dynamodb:{verb}Item", table, ((LEADING_KEYS, frozenset([key])),))
+
+
+def writers(policies: DeployedPolicies, verb: str, key: str) -> set[str]:
+    """The functions that may make one write, alone or in a transaction of its own."""
+    return {name for name, policy in policies if policy.decides(write(verb, key)) == "Allow"}
+
+
 @pytest.mark.parametrize(
     ("verbs", "functions"),
     [
-        (("PutItem", "UpdateItem"), {"tenancy.handler"}),
-        (("DeleteItem",), {"tenancy.handler", "erase_organizations.handler"}),
+        (("Put",), {"tenancy"}),
+        (("Update",), set()),
+        (("Delete",), {"tenancy", "erase_organizations"}),
     ],
 )
 def test_api_keys_are_written_by_the_functions_that_issue_and_erase_them_alone(
-    verbs: tuple[str, ...], functions: set[str], template: dict[str, Any]
+    verbs: tuple[str, ...], functions: set[str], policies: DeployedPolicies
 ) -> None:
-    writers = {
-        resource["Properties"]["Handler"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
-        for policy in resource["Properties"].get("Policies", [])
-        for statement in policy["Statement"]
-        for verb in verbs
-        if allows(statement, Call("", f"dynamodb:{verb}", "IntegrationsTable", "APIKEY#12345678"))
+    for verb in verbs:
+        assert writers(policies, verb, "APIKEY#12345678") == functions
+
+
+def test_nothing_is_taken_out_of_the_audit_trail_and_the_erasure_alone_changes_it(
+    policies: DeployedPolicies,
+) -> None:
+    assert writers(policies, "Delete", "AUDIT#org_1") == set()
+    assert writers(policies, "Update", "AUDIT#org_1") == {"erase_organizations"}
+
+
+# A monitored connection that keeps failing is disabled, in one transaction.
+DISABLED = Call(
+    "run_monitors",
+    (
+        write("Update", "ORG#org_1"),
+        write("Put", "OUTBOX#CONNECTIONS#3"),
+        write("Put", "AUDIT#org_1"),
+        write("Delete", "WHEEL#1m#0"),
+    ),
+)
+BOTH = pytest.mark.parametrize("reading", [Reading.EACH_ALONE, Reading.ALL_TOGETHER])
+
+
+@BOTH
+@pytest.mark.parametrize("lacking", ["ORG#*", "OUTBOX#CONNECTIONS#*", "AUDIT#*", "WHEEL#*"])
+def test_a_policy_that_lacks_a_prefix_refuses_a_transaction_with_such_a_key(
+    lacking: str, reading: Reading, policies: DeployedPolicies
+) -> None:
+    policy = policies.of("run_monitors")
+    assert policy.refused(DISABLED, reading) == []
+    changed = [without(statement, lacking) for statement in policy.statements]
+    assert Policy(changed).refused(DISABLED, reading) != []
+
+
+def without(statement: dict[str, Any], key: str) -> dict[str, Any]:
+    """The statement without a partition key, and with one that nothing has instead."""
+    text = json.dumps(statement).replace(json.dumps(key), json.dumps("NOTHING"))
+    changed: dict[str, Any] = json.loads(text)
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("operator", "refusing"), [("ForAllValues", "all together"), ("ForAnyValue", "each alone")]
+)
+def test_each_reading_needs_a_condition_of_its_own(
+    operator: str, refusing: str, policies: DeployedPolicies
+) -> None:
+    """All keys of a transaction are among those that are mixed, and a write is of its own keys."""
+    statements = [
+        {**one, "Condition": {**one.get("Condition", {})}}
+        for one in policies.of("run_monitors").statements
+    ]
+    for statement in statements:
+        condition = statement["Condition"]
+        if "ForAnyValue:StringLikeIfExists" in condition:
+            own = condition["ForAnyValue:StringLikeIfExists"][LEADING_KEYS]
+            mixed = condition["ForAllValues:StringLike"][LEADING_KEYS]
+            narrowed = {"ForAllValues": own, "ForAnyValue": [k for k in mixed if k not in own]}
+            [name] = [name for name in condition if name.startswith(operator)]
+            condition[name] = {LEADING_KEYS: narrowed[operator]}
+    refused = {
+        reading.value for reading in Reading if Policy(statements).refused(DISABLED, reading)
     }
-    assert writers == functions
+    assert refusing in refused
 
 
-def allows(statement: Statement, call: Call) -> bool:
-    if call.action not in statement["Action"]:
-        return False
-    if call.resource and call.resource not in resources_of(statement):
-        return False
-    condition = statement.get("Condition", {})
-    [keys] = condition.values() if condition else [{}]
-    patterns = keys.get("dynamodb:LeadingKeys", ["*"])
-    return any(fnmatchcase(call.leading_key, pattern) for pattern in patterns)
+@BOTH
+def test_what_a_transaction_mixes_is_not_granted_by_itself(
+    reading: Reading, policies: DeployedPolicies
+) -> None:
+    for part in (
+        write("Put", "ORG#org_1"),
+        write("Delete", "AUDIT#org_1"),
+        write("Put", "WHEEL#1"),
+    ):
+        assert policies.of("run_monitors").refused(Call("run_monitors", (part,)), reading) == [part]
 
 
-def resources_of(statement: Statement) -> list[str]:
-    """Tables by their logical names, indexes as `table/index/name`, others as written."""
-    resource = statement["Resource"]
-    return [_name(one) for one in (resource if isinstance(resource, list) else [resource])]
+@BOTH
+def test_a_statement_for_each_key_refuses_a_transaction_if_its_keys_are_judged_together(
+    reading: Reading,
+) -> None:
+    call = Call("any", (write("Update", "ORG#org_1"), write("Put", "AUDIT#org_1")))
+    policy = Policy([allowing("Update", "ORG#*"), allowing("Put", "AUDIT#*")])
+    assert bool(policy.refused(call, reading)) is (reading is Reading.ALL_TOGETHER)
 
 
-def _name(resource: Any) -> str:
-    [text] = resource.values() if isinstance(resource, dict) else [resource]
-    return str(text).replace("${", "").replace("}", "").replace(".Arn", "")
+def allowing(verb: str, *keys: str, effect: str = "Allow") -> dict[str, Any]:
+    return {
+        "Effect": effect,
+        "Action": [f"dynamodb:{verb}"] if verb == "*" else [f"dynamodb:{verb}Item"],
+        "Resource": [arn("AWS::DynamoDB::Table", "IntegrationsTable")],
+        "Condition": {"ForAllValues:StringLike": {LEADING_KEYS: list(keys)}},
+    }
+
+
+def test_a_call_whose_keys_nobody_sends_is_judged_by_its_table_and_action(
+    policies: DeployedPolicies,
+) -> None:
+    """As in the local cloud, and as IAM reads `ForAllValues` and `IfExists` without the key."""
+    policy = policies.of("run_monitors")
+    assert policy.refused(DISABLED, Reading.WITHOUT_KEYS) == []
+    other = Part("dynamodb:Scan", DISABLED.parts[0].resource)
+    assert policy.refused(Call("run_monitors", (other,)), Reading.WITHOUT_KEYS) == [other]
+
+
+@BOTH
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_deny_wins_wherever_it_stands(place: int, reading: Reading) -> None:
+    call = Call("any", (write("Put", "AUDIT#org_1"), write("Put", "ORG#org_1")))
+    statements = [allowing("Put", "AUDIT#*", "ORG#*")]
+    assert Policy(statements).refused(call, reading) == []
+    statements.insert(place, allowing("*", "AUDIT#*", "ORG#*", effect="Deny"))
+    denying = Policy(statements)
+    assert denying.refused(call, reading) == list(call.read(reading))
+    assert {denying.decides(part) for part in call.parts} == {"Deny"}
+
+
+def test_credentials_that_are_switched_off_are_opened_by_nobody_who_gives_them(
+    policies: DeployedPolicies, template: dict[str, Any]
+) -> None:
+    key = arn("AWS::KMS::Key", os.environ["VAULT_KEY_ID"])
+    opened = Part("kms:Decrypt", key, ((CONTEXT_KEYS, frozenset(["organization"])),))
+    referred = Part("secretsmanager:GetSecretValue", arn("secret", "patchbay/org_1/crm-a1B2c3"))
+    off = DeployedPolicies(template, os.environ, {"CredentialUse": "disabled"})
+    for part in (opened, referred):
+        assert policies.of("credentials").decides(part) == "Allow"
+        assert off.of("credentials").decides(part) == "Deny"
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern", "decision"),
+    [
+        ("ORG#org_1", "ORG#*", "Allow"),
+        ("ORGANIZATIONS", "ORG#*", "ImplicitDeny"),
+        ("org#org_1", "ORG#*", "ImplicitDeny"),
+        ("XORG#org_1", "ORG#*", "ImplicitDeny"),
+        ("SYSTEM", "SYSTEM", "Allow"),
+        ("SYSTEMS", "SYSTEM", "ImplicitDeny"),
+        ("OUTBOX#CONNECTIONS", "OUTBOX#CONNECTIONS#*", "ImplicitDeny"),
+        ("OUTBOX#1", "OUTBOX#?", "Allow"),
+        ("OUTBOX#12", "OUTBOX#?", "ImplicitDeny"),
+    ],
+)
+def test_a_pattern_is_read_as_iam_reads_it(key: str, pattern: str, decision: str) -> None:
+    assert Policy([allowing("Put", pattern)]).decides(write("Put", key)) == decision
+
+
+def test_what_is_granted_too_much_is_found() -> None:
+    policy = Policy([allowing("Put", "ORG#*", "AUDIT#*"), allowing("Delete", "ORG#*")])
+    call = Call("any", (write("Put", "ORG#org_1"),))
+    found = [left_out for left_out, narrower in policy.narrower() if narrower.allows([call])]
+    assert [one.partition(" of ")[0] for one in found] == [
+        "AUDIT#*",
+        # And all of the second statement
+        "dynamodb:DeleteItem",
+        arn("AWS::DynamoDB::Table", "IntegrationsTable"),
+        "ORG#*",
+    ]
+
+
+def test_every_condition_is_one_that_the_recorder_fills_and_the_evaluator_knows(
+    policies: DeployedPolicies,
+) -> None:
+    """A condition key that no recorded call has would be judged as if AWS did not send it."""
+    conditions = {
+        (operator, key)
+        for _, policy in policies
+        for statement in policy.statements
+        for operator, keys in statement.get("Condition", {}).items()
+        for key in keys
+    }
+    assert conditions == {
+        ("ForAllValues:StringLike", LEADING_KEYS),
+        ("ForAnyValue:StringLikeIfExists", LEADING_KEYS),
+        ("ForAllValues:StringEquals", CONTEXT_KEYS),
+    }
+
+
+def test_the_statements_of_a_role_are_within_the_limit_of_iam(policies: DeployedPolicies) -> None:
+    """AWS: 10,240 characters of inline policies for a role, without spaces."""
+    for function, policy in policies:
+        text = json.dumps(policy.statements, separators=(",", ":"))
+        # The names of a stack's resources are longer than those of the tests.
+        assert len(text) < 10_240 // 2, function
