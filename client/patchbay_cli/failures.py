@@ -1,0 +1,71 @@
+"""What a failure is to the person or the script at the other end: a message, and an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from patchbay_cli.exits import Exit
+from patchbay_cli.output import Output, shown
+from patchbay_cli.profiles import ProfileProblem
+from patchbay_cli.run import CommandFailed
+from patchbay_sdk.errors import (
+    ApiError,
+    ConnectionFailed,
+    PatchbayError,
+    RateLimited,
+    ServerError,
+    UnexpectedAnswer,
+)
+
+REPORTED = (PatchbayError, ProfileProblem, CommandFailed, OSError)
+"""These are not mistakes of this program."""
+
+
+def report(error: Exception, output: Output) -> Exit:
+    """Print an error to standard error, and say with what to end."""
+    output.end_progress()
+    if output.as_json:
+        print(json.dumps({"error": described(error)}), file=sys.stderr)
+    else:
+        label = output.styled("patchbay:", "red", "bold", stream=sys.stderr)
+        first, *more = _lines(error)
+        print("\n".join([f"{label} {first}", *more]), file=sys.stderr)
+    return exit_of(error)
+
+
+def exit_of(error: Exception) -> Exit:
+    ours = (ConnectionFailed, RateLimited, ServerError, UnexpectedAnswer)
+    return Exit.PLATFORM if isinstance(error, ours) else Exit.FAILED
+
+
+def described(error: Exception) -> dict[str, Any]:
+    """An error as JSON: that of the API, or its code null and a message."""
+    if isinstance(error, ApiError):
+        return {
+            "code": error.code,
+            "message": error.message,
+            "status": error.status,
+            "details": error.details,
+            "trace_id": error.trace_id,
+        }
+    return {"code": None, "message": _sentence(error)}
+
+
+def _lines(error: Exception) -> list[str]:
+    if not isinstance(error, ApiError):
+        return [shown(_sentence(error))]
+    lines = [shown(f"{error.message} ({error.code or f'status {error.status}'})")]
+    lines += [f"  {shown(problem.pointer)} {shown(problem.message)}" for problem in error.errors]
+    if error.trace_id:
+        lines.append(f"  trace {shown(error.trace_id)}")
+    return lines
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, ConnectionFailed):
+        return f"the deployment gave {error}"
+    return str(error)

@@ -1,0 +1,164 @@
+"""Deployments that somebody signed in to, and their API keys.
+
+A profile is the address of a deployment, whose key it is, and where the key is: in the keyring of
+the system, if there is one, or in the same file, which only its owner may read. A key is never
+sent to another address than the one that it was entered for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import click
+
+FOLDER_VARIABLE: Final = "PATCHBAY_CONFIG_DIR"
+PROFILE_VARIABLE: Final = "PATCHBAY_PROFILE"
+URL_VARIABLE: Final = "PATCHBAY_API_URL"
+KEY_VARIABLE: Final = "PATCHBAY_API_KEY"
+ORGANIZATION_VARIABLE: Final = "PATCHBAY_ORGANIZATION"
+SPACE_VARIABLE: Final = "PATCHBAY_SPACE"
+_FILE: Final = "profiles.json"
+_SERVICE: Final = "patchbay"
+_OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+class ProfileProblem(Exception):
+    """There is no such profile, or it can't be read."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One deployment. The repr does not show the key."""
+
+    url: str
+    organization_id: str | None = None
+    space: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    """None if it is in the keyring."""
+
+
+class Keyring(Protocol):
+    """What is used of the package `keyring`."""
+
+    def get_password(self, service_name: str, username: str) -> str | None: ...
+    def set_password(self, service_name: str, username: str, password: str) -> None: ...
+    def delete_password(self, service_name: str, username: str) -> None: ...
+
+
+class Profiles:
+    """The profiles of this user."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._path = (folder or config_folder()) / _FILE
+
+    def names(self) -> list[str]:
+        return sorted(self._read()["profiles"])
+
+    def default(self) -> str | None:
+        name: str | None = self._read()["default"]
+        return name
+
+    def get(self, name: str) -> Profile:
+        """A profile with its key. Raises `ProfileProblem`."""
+        found = self.described(name)
+        if found.api_key is not None:
+            return found
+        ring = keyring()
+        key = ring.get_password(_SERVICE, _account(name, found)) if ring else None
+        if key is None:
+            raise ProfileProblem(f"the keyring has no key of the profile {name}: patchbay login")
+        return replace(found, api_key=key)
+
+    def described(self, name: str) -> Profile:
+        """A profile as the file has it. Raises `ProfileProblem`."""
+        profiles = self._read()["profiles"]
+        if name not in profiles:
+            raise ProfileProblem(f"there is no profile {name}: patchbay login --profile {name}")
+        return Profile(**profiles[name])
+
+    def put(self, name: str, profile: Profile, ring: Keyring | None) -> None:
+        """Keep a profile with its key, and make it the default."""
+        content = self._read()
+        if ring is not None and profile.api_key is not None:
+            ring.set_password(_SERVICE, _account(name, profile), profile.api_key)
+            profile = replace(profile, api_key=None)
+        content["profiles"][name] = asdict(profile)
+        content["default"] = name
+        self._write(content)
+
+    def use(self, name: str) -> None:
+        self.described(name)
+        self._write({**self._read(), "default": name})
+
+    def remove(self, name: str) -> None:
+        profile = self.described(name)
+        ring = keyring() if profile.api_key is None else None
+        if ring is not None and ring.get_password(_SERVICE, _account(name, profile)) is not None:
+            ring.delete_password(_SERVICE, _account(name, profile))
+        content = self._read()
+        del content["profiles"][name]
+        if content["default"] == name:
+            content["default"] = next(iter(sorted(content["profiles"])), None)
+        self._write(content)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if os.name == "posix" and mode & _OF_OTHERS:
+                    raise ProfileProblem(
+                        f"{self._path} has API keys, and others may read it: chmod 600 it"
+                    )
+                content: dict[str, Any] = json.load(file)
+        except FileNotFoundError:
+            return {"default": None, "profiles": {}}
+        except ValueError:
+            raise ProfileProblem(f"{self._path} is not JSON: remove it, and sign in") from None
+        return content
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        write_private(self._path, json.dumps(content, indent=2) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # It is made for its owner alone.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def config_folder() -> Path:
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    return Path(chosen or click.get_app_dir("patchbay"))
+
+
+def keyring() -> Keyring | None:
+    """The keyring of the system; None if there is none that is safe, or the package `keyring` is
+    not installed."""
+    try:
+        package = importlib.import_module("keyring")
+    except ImportError:
+        return None
+    # Without a keyring, the package has one that fails; a recommended one has a priority of 1.
+    usable: bool = package.get_keyring().priority >= 1
+    ring: Keyring = package
+    return ring if usable else None
+
+
+def _account(name: str, profile: Profile) -> str:
+    return f"{name} {profile.url}"

@@ -1,0 +1,66 @@
+"""`patchbay`: its entry point."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from patchbay_cli.command import LazyGroup
+from patchbay_cli.exits import Exit
+from patchbay_cli.table import COMMANDS
+
+NAME: Final = "patchbay"
+COMPLETE_VARIABLE: Final = "_PATCHBAY_COMPLETE"
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from patchbay_sdk import __version__
+
+        click.echo(f"patchbay {__version__}")
+        context.exit()
+
+
+root = LazyGroup(
+    NAME,
+    table=COMMANDS,
+    help="What is connected, whether it works, and whether it has been working.",
+    epilog=(
+        "Exit codes: 0 done; 1 refused, or done in part; 4 the deployment failed; 64 wrong usage. "
+        "Of a failed test: 2 customer, 3 provider, 4 platform, 5 unknown."
+    ),
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_version,
+            help="Show the version.",
+        )
+    ],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return the exit code."""
+    try:
+        code = root.main(
+            arguments, prog_name=NAME, complete_var=COMPLETE_VARIABLE, standalone_mode=False
+        )
+        return int(code or Exit.DONE)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        print("patchbay: interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. Python must not fail again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED

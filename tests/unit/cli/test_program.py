@@ -1,0 +1,242 @@
+"""What all commands promise: exit codes, errors, JSON, colors, help, and a fast start."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from patchbay_cli.command import LazyGroup
+from patchbay_cli.exits import Exit
+from patchbay_cli.output import shown
+from patchbay_cli.program import root
+from patchbay_cli.table import COMMANDS
+
+from tests.unit.cli.answers_of import by_path, recorded_test
+from tests.unit.cli.conftest import Patchbay
+from tests.unit.sdk.stand_in import StandIn, answers, fails
+
+ROOT = Path(__file__).parents[3]
+
+
+def commands(group: LazyGroup) -> list[tuple[str, click.Command]]:
+    context = click.Context(group)
+    found = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        found += commands(command) if isinstance(command, LazyGroup) else [(name, command)]
+    return found
+
+
+ALL = commands(root)
+
+
+@pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
+def test_a_command_has_its_name_and_a_help(name: str, command: click.Command) -> None:
+    assert command.name == name
+    assert command.get_short_help_str()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for name, command in ALL if name != "completion"],
+    ids=[name for name, _ in ALL if name != "completion"],
+)
+def test_every_command_can_print_json_and_take_a_profile(command: click.Command) -> None:
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {"--json", "--profile", "--organization"} <= options
+
+
+def test_the_help_lists_every_command(signed_out: Patchbay) -> None:
+    ran = signed_out("--help")
+    assert ran.code == Exit.DONE
+    for name, entry in COMMANDS.items():
+        assert f"  {name} " in ran.out
+        assert getattr(import_module(entry.module), entry.name)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["test"], ["test", "con_1", "--nonsense"], ["test", "int_1"]]
+)
+def test_a_command_that_is_not_understood_has_a_code_of_its_own(
+    signed_out: Patchbay, arguments: list[str]
+) -> None:
+    ran = signed_out(*arguments)
+    assert ran.code == Exit.USAGE
+    assert ran.out == ""
+    assert "Error: " in ran.err
+
+
+def test_without_a_key_nothing_is_called(signed_out: Patchbay) -> None:
+    ran = signed_out("test", "con_1")
+    assert ran.code == Exit.FAILED
+    assert ran.err == (
+        "patchbay: nobody is signed in: patchbay login, or set PATCHBAY_API_URL and "
+        "PATCHBAY_API_KEY\n"
+    )
+
+
+@pytest.mark.enable_socket
+def test_an_error_has_its_pointers_and_its_trace_id(server: StandIn, patchbay: Patchbay) -> None:
+    problem = {"pointer": "/query/progress", "message": "is too short"}
+    server.does(fails(400, "VALIDATION_ERROR", errors=[problem]))
+
+    ran = patchbay("test", "con_1")
+
+    assert ran.code == Exit.FAILED
+    assert ran.out == ""
+    assert ran.err == (
+        "patchbay: What went wrong. (VALIDATION_ERROR)\n"
+        "  /query/progress is too short\n"
+        "  trace Yf3kJh1uFiAEMZg=\n"
+    )
+
+
+@pytest.mark.enable_socket
+def test_an_error_is_json_if_the_results_are(server: StandIn, patchbay: Patchbay) -> None:
+    server.does(fails(403, "PERMISSION_DENIED", permission="platform.integration.test"))
+
+    ran = patchbay("test", "con_1", "--json")
+
+    assert ran.out == ""
+    assert json.loads(ran.err)["error"] == {
+        "code": "PERMISSION_DENIED",
+        "message": "What went wrong.",
+        "status": 403,
+        "details": {"permission": "platform.integration.test"},
+        "trace_id": "Yf3kJh1uFiAEMZg=",
+    }
+
+
+@pytest.mark.enable_socket
+def test_a_deployment_that_is_not_there_is_no_fault_of_the_command(
+    patchbay: Patchbay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATCHBAY_API_URL", "http://127.0.0.1:1")
+
+    ran = patchbay("test", "con_1")
+
+    assert ran.code == Exit.PLATFORM
+    assert ran.err == "patchbay: the deployment gave no answer: ConnectError\n"
+
+
+def test_what_others_wrote_does_not_move_the_cursor() -> None:
+    assert shown("evil\x1b[2J\r\nname\u202e") == "evil\\x1b[2J\\r\\nname\\u202e"
+    assert shown("Zürich ✓") == "Zürich ✓"
+
+
+def environment(server: StandIn, folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if "COLOR" not in name}
+    return {
+        **kept,
+        "PATCHBAY_API_URL": server.url,
+        "PATCHBAY_API_KEY": "pb_test_the-secret-part",
+        "PATCHBAY_ORGANIZATION": "org_1",
+        "PATCHBAY_CONFIG_DIR": str(folder),
+        "TERM": "xterm",
+    }
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)])
+def test_a_terminal_has_colors_unless_it_wants_none(
+    server: StandIn, tmp_path: Path, no_color: str, colored: bool
+) -> None:
+    server.does(by_path({"/test": answers(200, recorded_test())}))
+    leader, follower = pty.openpty()
+
+    subprocess.run(
+        [sys.executable, "-m", "patchbay_cli", "test", "con_1"],
+        env={**environment(server, tmp_path), "NO_COLOR": no_color},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        check=True,
+        timeout=60,
+    )
+
+    os.close(follower)
+    seen = os.read(leader, 65_536).decode()
+    os.close(leader)
+    assert "whoami" in seen
+    assert ("\033[32m✓" in seen) is colored
+
+
+@pytest.mark.enable_socket
+def test_without_a_terminal_there_are_no_colors_and_no_questions(
+    server: StandIn, tmp_path: Path
+) -> None:
+    server.does(by_path({"/test": answers(200, recorded_test())}))
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "patchbay_cli", "test", "con_1"],
+        env=environment(server, tmp_path),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert b"\033" not in ran.stdout
+    assert ran.stderr == b""
+    assert ran.stdout.decode().splitlines()[-1] == "Connection test passed"
+
+
+@pytest.mark.enable_socket
+def test_a_reader_that_goes_away_is_no_error(server: StandIn, tmp_path: Path) -> None:
+    server.does(by_path({"/test": answers(200, recorded_test())}))
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        ran = subprocess.run(
+            [sys.executable, "-m", "patchbay_cli", "test", "con_1"],
+            env=environment(server, tmp_path),
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+
+    assert ran.stderr == b""
+
+
+def test_what_is_heavy_is_not_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys; from patchbay_cli.program import main; main(['--help']);"
+        "print(sorted(set(sys.modules) & {'patchbay_sdk', 'httpx2', 'asyncio', 'keyring', 'ssl',"
+        " 'csv', 'concurrent.futures', 'patchbay_cli.testing', 'importlib.metadata'}))"
+    )
+    shell = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert shell.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_the_shell(signed_out: Patchbay, shell: str) -> None:
+    ran = signed_out("completion", shell)
+    assert ran.code == Exit.DONE
+    assert f"_PATCHBAY_COMPLETE={shell}_complete" in ran.out
+
+
+def test_names_are_completed_without_importing_their_commands(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "patchbay_cli"],
+        env={
+            **os.environ,
+            "PATCHBAY_CONFIG_DIR": str(tmp_path),
+            "_PATCHBAY_COMPLETE": "bash_complete",
+            "COMP_WORDS": "patchbay log",
+            "COMP_CWORD": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.stdout.splitlines() == ["plain,login", "plain,logout"]
