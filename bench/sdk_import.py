@@ -1,4 +1,4 @@
-"""What importing the SDK costs a program: CPU, because other work on the machine disturbs it less.
+"""What importing the SDK, or the command line, costs: CPU, as other work disturbs it less.
 
 What is put off to the first client is not won, so that is measured too.
 """
@@ -11,8 +11,14 @@ from typing import Final
 from bench.report import Row
 
 BUDGET_MS: Final = 120
+PROGRAM_BUDGET_MS: Final = 150
 _PROCESSES: Final = 15
 _TIMED: Final = "import time; began = time.process_time(); {}; print(time.process_time() - began)"
+_PROGRAM: Final = "import patchbay_cli.program"
+_COMMANDS: Final = (
+    "from importlib import import_module; from patchbay_cli.table import COMMANDS; "
+    "[import_module(one.module) for one in COMMANDS.values()]"
+)
 _CLIENT: Final = "import patchbay_sdk; patchbay_sdk.Patchbay('k', base_url='https://x.example')"
 
 
@@ -21,6 +27,8 @@ def rows() -> list[Row]:
         Row("SDK: import, CPU", _cpu_ms("import patchbay_sdk"), "ms", BUDGET_MS),
         Row("SDK: import and the first client, CPU", _cpu_ms(_CLIENT), "ms"),
         Row("SDK: of it httpx2, CPU", _cpu_ms("import httpx2"), "ms"),
+        Row("Command line: import, CPU", _cpu_ms(_PROGRAM), "ms", PROGRAM_BUDGET_MS),
+        Row("Command line: import of every command, CPU", _cpu_ms(_COMMANDS), "ms"),
     ]
 
 

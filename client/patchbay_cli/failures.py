@@ -19,7 +19,7 @@ from patchbay_sdk.errors import (
     UnexpectedAnswer,
 )
 
-REPORTED = (PatchbayError, ProfileProblem, CommandFailed, OSError)
+REPORTED = (PatchbayError, ProfileProblem, CommandFailed, OSError, UnicodeDecodeError)
 """These are not mistakes of this program."""
 
 
@@ -66,6 +66,8 @@ def _lines(error: Exception) -> list[str]:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return "the file is not UTF-8"
     if isinstance(error, ConnectionFailed):
         return f"the deployment gave {error}"
     return str(error)

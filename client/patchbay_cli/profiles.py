@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TextIO
 
 import click
 
@@ -140,6 +140,12 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def open_private(path: Path) -> TextIO:
+    """A file to append to. If it is new, only its owner may read it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(descriptor, "a", encoding="utf-8")
 
 
 def config_folder() -> Path:

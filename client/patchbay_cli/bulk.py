@@ -1,0 +1,146 @@
+"""The same call for many: some at once, at the pace that the deployment asks for.
+
+If one call is told to come back later (`Retry-After`), all of them wait. If too many fail, what has
+not begun is left alone, because the cause is likely to be the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from itertools import islice
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import click
+
+T = TypeVar("T")
+_TRIES: Final = 8
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+_LEAST_TO_JUDGE: Final = 10
+"""With fewer outcomes than these, a rate says nothing."""
+
+at_once_option = click.option(
+    "--at-once", type=click.IntRange(1, 32), default=4, show_default=True, help="Calls at a time."
+)
+max_error_rate_option = click.option(
+    "--max-error-rate",
+    type=click.FloatRange(0, 100),
+    default=20.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Stop if more than this fails, after the first ten.",
+)
+
+
+class Outcome(NamedTuple):
+    """What a call did, for a line of the report."""
+
+    done: bool
+    status: str
+    details: dict[str, Any]
+
+
+class Bulk(Generic[T]):
+    """Calls for many, which need a client that does not try again by itself."""
+
+    def __init__(
+        self, call: Callable[[T], Outcome], *, at_once: int, max_error_rate: float
+    ) -> None:
+        self._call = call
+        self._at_once = at_once
+        self._max_error_rate = max_error_rate
+        self._pace = Pace()
+        self.count = 0
+        self.failed = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether too many have failed."""
+        rate = 100 * self.failed / max(self.count, 1)
+        return self.count >= _LEAST_TO_JUDGE and rate > self._max_error_rate
+
+    def outcomes(self, items: Iterable[T]) -> Iterator[tuple[T, Outcome]]:
+        """Each item with its outcome, as they end. Those that were not begun are left out."""
+        waiting = iter(items)
+        running: dict[Future[Outcome], T] = {}
+        with ThreadPoolExecutor(max_workers=self._at_once) as pool:
+            while True:
+                if not self.stopped:
+                    for item in islice(waiting, self._at_once - len(running)):
+                        running[pool.submit(self._patiently, item)] = item
+                if not running:
+                    return
+                ended, _ = wait_for(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    outcome = future.result()
+                    self.count += 1
+                    self.failed += not outcome.done
+                    yield running.pop(future), outcome
+
+    def _patiently(self, item: T) -> Outcome:
+        from patchbay_sdk.errors import (
+            ApiError,
+            ConnectionFailed,
+            PatchbayError,
+            RateLimited,
+            TemporarilyUnavailable,
+        )
+
+        for number in range(1, _TRIES + 1):
+            self._pace.wait()
+            try:
+                return self._call(item)
+            except (RateLimited, TemporarilyUnavailable, ConnectionFailed) as error:
+                if number == _TRIES:
+                    return failure(error)
+                asked = error.retry_after_seconds if isinstance(error, ApiError) else None
+                backoff = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (number - 1))
+                self._pace.pause(backoff if asked is None else asked)
+            except PatchbayError as error:
+                return failure(error)
+        raise AssertionError("the last try returns")
+
+
+class Pace:
+    """Until when nobody calls."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0
+
+    def pause(self, seconds: float) -> None:
+        with self._lock:
+            self._until = max(self._until, time.monotonic() + seconds)
+
+    def wait(self) -> None:
+        while (left := self._until - time.monotonic()) > 0:
+            time.sleep(left)
+
+
+def failure(error: Exception) -> Outcome:
+    """The outcome that an error is. It never has what was sent."""
+    from patchbay_cli.failures import described
+    from patchbay_sdk.errors import FailedTest
+
+    if isinstance(error, FailedTest):
+        test = error.details.get("test") or {}
+        told = {name: test.get(name) for name in ("code", "blame", "message")}
+        return Outcome(False, "test_failed", {**told, "trace_id": error.trace_id})
+    return Outcome(False, "refused", described(error))
+
+
+def told(outcome: Outcome) -> str:
+    """An outcome in a few words."""
+    words = [outcome.status.replace("_", " ")]
+    words += [
+        str(outcome.details[name]) for name in ("code", "message") if outcome.details.get(name)
+    ]
+    words += [
+        f"{problem.get('pointer')} {problem.get('message')}"
+        for problem in (outcome.details.get("details") or {}).get("errors", ())
+    ]
+    return ": ".join(words)

@@ -1,0 +1,249 @@
+"""`patchbay rotate` and `upgrade`: many calls, at the pace of the deployment, with a report."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patchbay_cli.bulk import Bulk, Outcome
+
+from tests.unit.cli.answers_of import by_path, failed_test
+from tests.unit.cli.conftest import ORGANIZATION_ID, Patchbay
+from tests.unit.sdk.stand_in import Asked, StandIn, answers, fails, listing
+
+pytestmark = pytest.mark.enable_socket
+
+SECRET = "the-new-secret"
+
+
+def endpoint(id: str, version: str = "1.0.0", role: str = "source") -> dict[str, Any]:
+    return {
+        "id": id,
+        "organization_id": ORGANIZATION_ID,
+        "role": role,
+        "name": f"Name of {id}",
+        "integration": "acme/crm",
+        "version": version,
+    }
+
+
+def preview(**more: Any) -> dict[str, Any]:
+    return {
+        "version": "2.0.0",
+        "valid": True,
+        "errors": [],
+        "secrets_to_enter": [],
+        "secret_ref_to_enter": False,
+        "account_to_connect": False,
+        "connections": [],
+        **more,
+    }
+
+
+def rotations(path: Path, count: int) -> str:
+    rows = [{"source_id": f"src_{n}", "secrets": {"api_key": SECRET}} for n in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.chmod(0o600)
+    return str(path)
+
+
+def patches(server: StandIn) -> list[Asked]:
+    return [one for one in server.asked if one.method == "PATCH"]
+
+
+def test_each_gets_its_secrets_if_they_pass_a_test(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    server.does(
+        by_path(
+            {
+                "/src_1": fails(422, "TEST_FAILED", test=failed_test("customer")),
+                "/src_0": answers(200, endpoint("src_0")),
+            }
+        )
+    )
+    report = tmp_path / "report.ndjson"
+
+    ran = patchbay("rotate", "--from", rotations(tmp_path / "r.ndjson", 2), "--report", str(report))
+
+    assert ran.code == 1
+    assert sorted(ran.out.splitlines()) == [
+        "src_0  rotated",
+        "src_1  test failed: auth_invalid: the provider answered 401",
+    ]
+    assert ran.err == "1 done, 1 failed, 0 not tried, 0 rotated before.\n"
+    assert SECRET not in ran.out + ran.err + report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert all(one.path.endswith("?test=true") for one in patches(server))
+    assert json.loads(patches(server)[0].body) == {"secrets": {"api_key": SECRET}}
+
+    # Only the one that failed is tried again.
+    server.asked.clear()
+    server.does(answers(200, endpoint("src_1")))
+    again = ["rotate", "--from", str(tmp_path / "r.ndjson"), "--retry", str(report)]
+    assert patchbay(*again).code == 0
+    assert [one.path.rpartition("/")[2] for one in server.asked] == ["src_1?test=true"]
+
+
+def test_a_table_of_secrets_is_read_whole_before_anything_is_done(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text(
+        f"source_id,destination_id,secrets.token\nsrc_1,,{SECRET}\n,dst_1,{SECRET}\n"
+        f"src_1,,{SECRET}\nsrc_2,,\nint_3,,{SECRET}\n"
+    )
+
+    ran = patchbay("rotate", "--from", str(file))
+
+    assert (ran.code, server.asked) == (64, [])
+    assert SECRET not in ran.err
+    assert (
+        "Nothing was done: line 4 is a second one for the same id; line 5 needs secrets: names, "
+        "and strings that are not empty; line 6 needs a source_id (src_…) or a destination_id"
+    ) in ran.err
+
+    file.write_text(f"destination_id,secrets.token\ndst_1,{SECRET}\n")
+    server.does(answers(200, preview()))
+    assert patchbay("rotate", "--from", str(file), "--dry-run").out == "dst_1  valid\n"
+    assert server.asked[0].path.endswith("/destinations/dst_1?dry_run=true")
+
+
+def test_all_calls_wait_as_long_as_one_is_told_to(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    times: list[float] = []
+    lock = threading.Lock()
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        with lock:
+            times.append(time.monotonic())
+            first = len(times) == 1
+        if first:
+            fails(429, "RATE_LIMITED", {"Retry-After": "1"})(handler)
+        else:
+            answers(200, endpoint("src_0"))(handler)
+
+    server.does(behave)
+
+    ran = patchbay("rotate", "--from", rotations(tmp_path / "r.ndjson", 8), "--at-once", "1")
+
+    assert ran.code == 0
+    assert len(times) == 9
+    assert times[1] - times[0] >= 1
+
+
+def test_a_pause_is_one_of_all() -> None:
+    """Whatever is at work at the time: nobody begins while one was told to wait."""
+    from patchbay_sdk import Response
+    from patchbay_sdk.errors import RateLimited
+
+    began: list[float] = []
+    both_at_work = threading.Barrier(2, timeout=30)
+
+    def call(item: int) -> Outcome:
+        began.append(time.monotonic())
+        if len(began) <= 2:
+            both_at_work.wait()
+            if item == 0:
+                raise RateLimited(Response(429, {"retry-after": "1"}), {"code": "RATE_LIMITED"})
+            # It ends when the pause has begun.
+            time.sleep(0.2)
+        return Outcome(True, "done", {})
+
+    bulk = Bulk(call, at_once=2, max_error_rate=0)
+    outcomes = list(bulk.outcomes(range(6)))
+
+    assert sorted(item for item, _ in outcomes) == list(range(6))
+    assert len(began) == 7
+    assert all(at - began[1] >= 0.99 for at in sorted(began)[2:])
+
+
+def test_too_many_failures_stop_what_has_not_begun(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    server.does(fails(422, "TEST_FAILED", test=failed_test("provider")))
+
+    ran = patchbay("rotate", "--from", rotations(tmp_path / "r.ndjson", 50), "--at-once", "2")
+
+    assert ran.code == 1
+    assert 10 <= len(server.asked) <= 12
+    assert "Stopped: too many have failed." in ran.err
+
+
+Served = Callable[..., None]
+
+
+@pytest.fixture
+def sources(server: StandIn) -> Served:
+    """Serves sources with these previews, and takes what is upgraded."""
+
+    def serve(previews: dict[str, dict[str, Any]], **versions: str) -> None:
+        found = [endpoint(id, versions.get(id, "1.0.0")) for id in previews]
+
+        def behave(handler: BaseHTTPRequestHandler) -> None:
+            path, _, query = handler.path.partition("?")
+            name = path.rpartition("/")[2]
+            if name in previews:
+                body = previews[name] if "dry_run" in query else endpoint(name, "2.0.0")
+                answers(200, body)(handler)
+            else:
+                listing(found if name == "sources" else [], None)(handler)
+
+        server.does(behave)
+
+    return serve
+
+
+UPGRADE = ["upgrade", "--integration", "acme/crm", "--to", "2.0.0"]
+
+
+def test_an_upgrade_is_previewed_and_then_tested(
+    server: StandIn, patchbay: Patchbay, sources: Served
+) -> None:
+    wrong = [{"pointer": "/variables/region", "message": "is required"}]
+    sources(
+        {
+            "src_a": preview(),
+            "src_b": preview(secrets_to_enter=["token"]),
+            "src_c": preview(valid=False, errors=wrong),
+            "src_d": preview(),
+        },
+        src_d="2.0.0",
+    )
+
+    ran = patchbay(*UPGRADE, "--dry-run")
+    assert (ran.code, patches(server)) == (1, [p for p in patches(server) if "dry_run" in p.path])
+    assert sorted(ran.out.splitlines()) == [
+        "src_a  Name of src_a  1.0.0 → 2.0.0  ready",
+        "src_b  Name of src_b  1.0.0 → 2.0.0  not ready: needs the secret token",
+        "src_c  Name of src_c  1.0.0 → 2.0.0  not ready: /variables/region is required",
+    ]
+    assert ran.err == "1 of 3 can be upgraded to 2.0.0.\n"
+
+    server.asked.clear()
+    ran = patchbay(*UPGRADE, "--yes", "--json")
+    assert ran.code == 1
+    [upgraded] = [one for one in patches(server) if "dry_run" not in one.path]
+    assert upgraded.path.endswith("/sources/src_a?test=true")
+    assert json.loads(upgraded.body) == {"version": "2.0.0"}
+    last = json.loads(ran.out.splitlines()[-1])
+    assert (last["id"], last["from"], last["to"], last["status"]) == (
+        *("src_a", "1.0.0", "2.0.0", "upgraded"),
+    )
+
+
+def test_nothing_is_upgraded_that_nobody_agreed_to(
+    server: StandIn, patchbay: Patchbay, sources: Served
+) -> None:
+    sources({"src_a": preview()})
+
+    ran = patchbay(*UPGRADE)
+
+    assert ran.code == 64
+    assert "use --yes, or --dry-run" in ran.err
+    assert all("dry_run" in one.path for one in patches(server))
