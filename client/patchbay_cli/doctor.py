@@ -109,7 +109,7 @@ def _key(run: Run) -> Iterator[Finding]:
         f"{', '.join(caller.permissions)}",
     )
     if caller.expires_at is not None:
-        yield Finding("key_expiry", "ok", f"until {caller.expires_at}")
+        yield Finding("key_expiry", "ok", f"until {shown(caller.expires_at)}")
 
 
 def _quotas(run: Run) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from patchbay_cli.command import command, space_option
+from patchbay_cli.output import shown
 from patchbay_cli.run import Run
 
 
@@ -42,4 +43,4 @@ def install_link(
     )
     run.output.result(made.to_dict(), made.url)
     if not run.output.as_json:
-        run.output.note(f"{made.integration} {made.version}, until {made.expires_at.isoformat()}")
+        run.output.note(f"{made.integration} {made.version}, until {shown(made.expires_at)}")

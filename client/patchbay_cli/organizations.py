@@ -13,6 +13,7 @@ import click
 
 from patchbay_cli.command import command
 from patchbay_cli.exits import Exit
+from patchbay_cli.output import shown
 from patchbay_cli.profiles import open_private
 from patchbay_cli.run import CommandFailed, Run
 
@@ -95,4 +96,4 @@ def _kept(found: Erasure) -> list[str]:
 
 
 def _until(end: object) -> str:
-    return f"until {end}" if end else "with no end yet"
+    return f"until {shown(end)}" if end else "with no end yet"

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Final, TextIO
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
@@ -97,10 +98,14 @@ def shown(value: object) -> str:
     name or a message may be written by anybody."""
     if value is None:
         return "-"
-    text = value.isoformat(" ", "seconds") if hasattr(value, "isoformat") else str(value)
+    text = _utc(value) if isinstance(value, datetime) else str(value)
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
+
+
+def _utc(value: datetime) -> str:
+    return f"{value.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _is_number(text: str) -> bool:

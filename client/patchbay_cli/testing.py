@@ -97,10 +97,10 @@ def _line(output: Output, step: Step) -> str:
     mark, color = _MARKS.get(step.status, ("?", "yellow"))
     if step.status == "passed" and step.code is not None:
         mark, color = "!", "yellow"
-    why = f"  {shown(step.summary)}" if step.summary and step.status != "skipped" else ""
+    name = f"{output.styled(mark, color)} {shown(step.name)}"
     if step.status == "skipped":
-        why = f"  {step.skip_reason}"
-    return f"{output.styled(mark, color)} {shown(step.name)}{why}  ({step.duration_ms} ms)"
+        return f"{name}  {shown(step.skip_reason).replace('_', ' ')}"
+    return f"{name}  {shown(step.summary)}  ({step.duration_ms} ms)"
 
 
 def _show_verdict(output: Output, found: RecordedTest) -> None:

@@ -42,6 +42,7 @@ _VARYING: Final = [
         ),
         r"\1N",
     ),
+    (re.compile(r"\([0-9]+ ms\)"), "(N ms)"),
     (re.compile(r'("trace_id": ?)"[^"]*"'), r'\1"TRACE"'),
     # What the other documents leave behind in their organization.
     (re.compile(r'("used": ?)[0-9]+'), r"\1N"),

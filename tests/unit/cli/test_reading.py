@@ -85,7 +85,7 @@ def test_health_is_a_rate_and_its_types(server: StandIn, patchbay: Patchbay) -> 
     assert patchbay("health", "--days", "7").out.splitlines() == [
         "production, 7 days: 99.5% of 1200 events",
         "TYPE           TOTAL  SUCCESS  ERRORS  LAST EVENT",
-        "metadata_sync   1200     1194       6  2026-02-17 10:00:00+00:00",
+        "metadata_sync   1200     1194       6  2026-02-17T10:00:00Z",
     ]
     assert json.loads(patchbay("health", "--days", "7", "--json").out) == SUMMARY
     assert server.asked[0].path == "/spaces/production/integration-health?days=7"
@@ -156,7 +156,7 @@ def test_the_audit_trail_is_oldest_first_and_goes_on(
     ran = patchbay("audit", "--follow", "--limit", "2")
 
     assert ran.out.splitlines() == [
-        f"2026-02-17 10:00:0{n}+00:00  key_1  changed source src_1: name (secrets: api_key)"
+        f"2026-02-17T10:00:0{n}Z  key_1  changed source src_1: name (secrets: api_key)"
         for n in (1, 2, 3)
     ]
     assert "since=2026-02-17T10%3A00%3A01" in server.asked[1].path

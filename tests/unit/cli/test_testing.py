@@ -39,6 +39,16 @@ def test_the_exit_code_says_whose_move_it_is(
         assert json.loads(ran.out) == found
 
 
+def test_a_step_that_did_not_run_says_why(server: StandIn, patchbay: Patchbay) -> None:
+    steps = [step("dns", "skipped", skip_reason="not_applicable"), step("tls", code="tls_error")]
+    server.does(answers(200, recorded_test(steps=steps)))
+
+    assert patchbay("test", "con_1").out.splitlines()[:2] == [
+        "· dns  not applicable",
+        "! tls  tls ended  (12 ms)",
+    ]
+
+
 def test_a_failure_says_what_to_do(server: StandIn, patchbay: Patchbay) -> None:
     server.does(answers(200, failed_test("customer")))
 
