@@ -217,6 +217,17 @@ def test_what_is_heavy_is_not_imported_before_it_is_needed() -> None:
     assert shell.stdout.splitlines()[-1] == "[]"
 
 
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['click'] = None;"
+        "from patchbay_cli.__main__ import run; sys.exit(run())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stderr) == (1, "patchbay: pip install 'patchbay-sdk[cli]'\n")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_of_the_shell(signed_out: Patchbay, shell: str) -> None:
     ran = signed_out("completion", shell)
