@@ -370,6 +370,7 @@ def calls(
             evaluate_due(utc_now())
             exported(operator, tenant)
             left_to_the_erasure(operator, tenant)
+            integrations_deleted(operator, tenant)
             for route in routes:
                 if route.name == "resend_delivery":
                     called_by_owner(tenant, owned, route)
@@ -417,6 +418,15 @@ def connections_with_secrets(tenant: Tenant, server: Provider) -> list[str]:
         for source in (referring, create_source(tenant, **given))
     ]
     return [f"{tenant.connectors}/connections/{one['id']}" for one in made]
+
+
+def integrations_deleted(operator: Tenant, tenant: Tenant) -> None:
+    """Of a publisher that stays: one whose release nobody uses, and one that the tenant uses."""
+    for slug in ("unused", "used"):
+        made = publish_integration(operator, publisher="shared", slug=slug, visibility="public")
+        if slug == "used":
+            create_source(tenant, integration=f"shared/{slug}")
+        assert operator.client.delete(f"/v1/integrations/{made['id']}").status == 204
 
 
 def run_queued() -> None:
