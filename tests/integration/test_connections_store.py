@@ -23,6 +23,8 @@ from patchbay.platform.errors import (
     NotFound,
 )
 from patchbay.platform.ids import Stamp
+from patchbay.registry.release_uses import uses_of_integration
+from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
     create_connection,
@@ -236,6 +238,53 @@ def test_what_is_written_during_an_upgrade_must_match_the_new_release(
             write()
         downgrade()
     assert ours.counts() == {source["id"]: 2}
+
+
+ENDS = {
+    "deleted": lambda tenant, path: tenant.client.delete(path),
+    "yanked": lambda tenant, path: tenant.client.patch(
+        f"{path}/versions/1.0.0", {"yanked": "broken"}
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
+def test_nothing_is_created_of_what_ends_in_the_same_moment(
+    tenant: Tenant, ours: Ours, end: Callable[[Tenant, str], Answer], *, used: bool
+) -> None:
+    """Whether its permits are there already, or the creation makes them."""
+    integration = publish_integration(tenant)
+    sources = [create_source(tenant)["id"]] if used else []
+    body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    path = f"/v1/integrations/{integration['id']}"
+    for number in range(1 if used else 2):
+        # When it ends before the creation, or before what the creation makes first
+        ours.table.before = [lambda: None] * number + [lambda: end(tenant, path)]
+        new, stamp = NewEndpoint.model_validate(body), Stamp.fresh(utc_now())
+        # Then the creation is refused
+        with pytest.raises((InvalidInput, NotFound)):
+            ours.endpoint_creator.create(ours.organization_id, Role.SOURCE, new, stamp)
+        assert ours.table.before == []
+        assert uses_of_integration(ours.table, integration["id"]) == len(sources)
+        tenant.client.post(f"{path}/restore", None)
+        tenant.client.patch(f"{path}/versions/1.0.0", {"yanked": None})
+    # And after it is open again, creations succeed
+    create_source(tenant)
+    assert uses_of_integration(ours.table, integration["id"]) == len(sources) + 1
+
+
+def test_an_upgrade_to_a_release_that_is_yanked_in_the_same_moment_is_refused(
+    tenant: Tenant, ours: Ours
+) -> None:
+    integration = publish_integration(tenant)
+    source = create_source(tenant)
+    release(tenant, "2.0.0", roles=["source"])
+    path = f"/v1/integrations/{integration['id']}/versions/2.0.0"
+    ours.table.before = [lambda: tenant.client.patch(path, {"yanked": "broken"})]
+    with pytest.raises(InvalidInput):
+        ours.upgrade(source)
+    assert uses_of_integration(ours.table, integration["id"]) == 1
 
 
 def test_a_source_that_another_connection_starts_to_use_is_not_deleted(

@@ -421,12 +421,15 @@ def connections_with_secrets(tenant: Tenant, server: Provider) -> list[str]:
 
 
 def integrations_deleted(operator: Tenant, tenant: Tenant) -> None:
-    """Of a publisher that stays: one whose release nobody uses, and one that the tenant uses."""
-    for slug in ("unused", "used"):
+    """Of a publisher that stays: one whose release nobody uses, and two that the tenant uses, one
+    of them to its end."""
+    for slug in ("unused", "left", "used"):
         made = publish_integration(operator, publisher="shared", slug=slug, visibility="public")
-        if slug == "used":
-            create_source(tenant, integration=f"shared/{slug}")
+        source = None if slug == "unused" else create_source(tenant, integration=f"shared/{slug}")
         assert operator.client.delete(f"/v1/integrations/{made['id']}").status == 204
+        if source and slug == "left":
+            path = f"{tenant.connectors}/sources/{source['id']}"
+            assert tenant.client.delete(path).status == 204
 
 
 def run_queued() -> None:

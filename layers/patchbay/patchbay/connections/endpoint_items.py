@@ -45,7 +45,7 @@ from patchbay.platform.dynamodb import (
     equals,
 )
 from patchbay.platform.strict_json import compact
-from patchbay.registry.keys import still_installable, use_of_release
+from patchbay.registry.release_uses import begin_use_of_release, end_use_of_release
 from patchbay.registry.version_ranges import VersionRange
 from patchbay.tenancy.quotas import Count, Counted
 
@@ -126,9 +126,8 @@ def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list
     if new.granted_by != old.granted_by:
         writes += [*use_of_application(old, -1), *use_of_application(new, +1)]
     if new.version != old.version:
-        writes.append(use_of_release(old.integration_id, old.version, -1))
-        writes.append(use_of_release(new.integration_id, new.version, +1))
-        writes.append(still_installable(new.integration_id))
+        writes.append(end_use_of_release(old.integration_id, old.version, old.id))
+        writes += begin_use_of_release(new.integration_id, new.version, new.id)
     return [*writes, audited(new, Action.CHANGED, old, new, secrets.entered)]
 
 
@@ -152,7 +151,7 @@ def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:
         Delete(secret_key(endpoint.organization_id, endpoint.id)),
         Delete(grant_key(endpoint.organization_id, endpoint.id)),
         *use_of_application(endpoint, -1),
-        use_of_release(endpoint.integration_id, endpoint.version, -1),
+        end_use_of_release(endpoint.integration_id, endpoint.version, endpoint.id),
         Count(endpoint.organization_id, ENDPOINT_QUOTA, -1),
     ]
 

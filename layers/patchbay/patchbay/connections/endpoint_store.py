@@ -38,7 +38,7 @@ from patchbay.platform.errors import Conflict, InvalidInput, NotFound
 from patchbay.platform.ids import is_id
 from patchbay.platform.lists import Listing, Lists, has_text
 from patchbay.platform.revisions import IfMatch, require_match, serially
-from patchbay.registry.keys import still_installable, use_of_release
+from patchbay.registry.release_uses import ReleaseUses, begin_use_of_release
 from patchbay.tenancy.keys import organization_key, organization_pk
 from patchbay.tenancy.quotas import Count, Counted, Quotas
 
@@ -50,7 +50,9 @@ class EndpointStore:
 
     def __init__(self, table: Table, quotas: Quotas, plans: PlanStore) -> None:
         self._table = table
-        self._quotas = quotas
+        uses = ReleaseUses(table)
+        self._transact = uses.within(quotas.transact)
+        self._replace = uses.within(table.transact)
         self._plans = plans
         self._lists = Lists(table, CursorSeal(table))
 
@@ -72,10 +74,9 @@ class EndpointStore:
         """
         writes: list[Counted] = [
             Put(endpoint_item(endpoint, uses), ABSENT),
-            use_of_release(endpoint.integration_id, endpoint.version, +1),
+            *begin_use_of_release(endpoint.integration_id, endpoint.version, endpoint.id),
             # The operator may name any organization, even one that does not exist.
             Check(organization_key(endpoint.organization_id), PRESENT),
-            still_installable(endpoint.integration_id),
         ]
         items = [item for item in (sealed, granted) if item]
         writes += [*(Put(item, ABSENT) for item in items), *key_of_all(items)]
@@ -85,14 +86,14 @@ class EndpointStore:
         )
         one_more = Count(endpoint.organization_id, ENDPOINT_QUOTA, +1)
         try:
-            self._quotas.transact([*writes, *connected, event, one_more])
+            self._transact([*writes, *connected, event, one_more])
         except TransactionRefused as refused:
-            if 2 in refused.failed:
+            if 3 in refused.failed:
                 raise NotFound("organization") from None
             # This id can only exist already by this request, or the one that it repeats.
             if current := refused.failed.get(0):
                 return read_endpoint(current)
-            if refused.failed.keys() & {1, 3}:
+            if refused.failed.keys() <= {1, 2}:  # nothing else was in the way
                 why = "was just deleted, or this release yanked"
                 raise InvalidInput.at("/integration", why) from None
             raise
@@ -103,7 +104,7 @@ class EndpointStore:
 
         Raises `TransactionRefused` if it was changed in between.
         """
-        with_gone_applications(self._table.transact, endpoint_change(old, new, secrets))
+        with_gone_applications(self._replace, endpoint_change(old, new, secrets))
         self._plans.drop_now(new.organization_id, new.id, new.revision)
 
     def get(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
@@ -167,7 +168,7 @@ class EndpointStore:
             try:
                 event = audited(endpoint, Action.DELETED, before=endpoint)
                 writes = [*endpoint_delete(endpoint, uses=0), event]
-                with_gone_applications(self._quotas.transact, writes)
+                with_gone_applications(self._transact, writes)
             except TransactionRefused as refused:
                 current = refused.failed.get(0)
                 if current and current["uses"] > 0:

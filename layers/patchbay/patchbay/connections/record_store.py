@@ -36,6 +36,7 @@ from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
 from patchbay.platform.lists import Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import compact
+from patchbay.registry.release_uses import ReleaseUses
 from patchbay.tenancy.keys import organization_pk, use_of_space
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.quotas import Counted, Quotas
@@ -61,7 +62,7 @@ class RecordStore:
         self._table = table
         self._planner = planner
         self._plans = plans
-        self._quotas = quotas
+        self._transact = ReleaseUses(table).within(quotas.transact)
         self._endpoints = endpoints
         self._connections = connections
         self._lists = Lists(table, CursorSeal(table))
@@ -118,7 +119,7 @@ class RecordStore:
             writes += [*connection_change(connection[0], planned.connection), *planned.checks]
             self._connections.wake_if_down(*connection)
         if writes:
-            with_gone_applications(self._quotas.transact, writes)
+            with_gone_applications(self._transact, writes)
         if source[0] is not source[1]:
             new = source[1]
             self._plans.drop_now(new.organization_id, new.id, new.revision)
@@ -134,7 +135,7 @@ class RecordStore:
             connection = self._connections.get(organization_id, connection_id)
             source = self._own_source(connection)
             writes = connection_delete(connection, space, source)
-            with_gone_applications(self._quotas.transact, writes)
+            with_gone_applications(self._transact, writes)
             return source
 
         return serially(attempt)

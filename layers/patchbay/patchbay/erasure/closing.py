@@ -23,11 +23,8 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound
 from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match, serially
-from patchbay.registry.keys import (
-    RELEASES,
-    all_integrations_pks,
-    integration_pk,
-)
+from patchbay.registry.keys import all_integrations_pks
+from patchbay.registry.release_uses import uses_of_integration
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_keys import digest
 from patchbay.tenancy.keys import (
@@ -120,10 +117,7 @@ class OrganizationCloser:
         uses: dict[str, int] = {}
         for pk in all_integrations_pks(organization_id):
             for item in self._table.query_all(pk, index=BY_OWNER, attributes=("id",)):
-                releases = self._table.query_all(
-                    integration_pk(item["id"]), prefix=RELEASES, attributes=("uses",)
-                )
-                uses[item["id"]] = sum(release["uses"] for release in releases)
+                uses[item["id"]] = uses_of_integration(self._table, item["id"])
         if not any(uses.values()):
             return
         for prefix in ("SRC#", "DST#"):

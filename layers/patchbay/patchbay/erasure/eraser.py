@@ -69,7 +69,12 @@ from patchbay.registry.keys import (
     integration_pk,
     publisher_key,
     slug_key,
-    use_of_release,
+)
+from patchbay.registry.release_uses import (
+    USES,
+    ReleaseUses,
+    end_use_of_release,
+    no_permits,
 )
 from patchbay.registry.store import RegistryStore
 from patchbay.runs.erasing import SharedRuns, own_partitions
@@ -137,6 +142,8 @@ class Eraser:
         self._events = events
         self._store = store
         self._registry = registry
+        self._uses = ReleaseUses(integrations)
+        self._count = self._uses.within(integrations.transact)
         self._revoke = revoke
         self._clock = clock
         self._steps: Sequence[Callable[[ErasureRun, SecondsLeft], None]] = (
@@ -411,13 +418,13 @@ class Eraser:
         through. Both may be another organization's."""
         key = Key(item["pk"], item["sk"])
         integration_id, version = item["integration_id"], item["version"]
-        counts = [use_of_release(integration_id, version, -1)]
+        counts = [end_use_of_release(integration_id, version, item["id"])]
         if owner := item.get("granted_by"):
             application = application_key(owner, integration_id)
             counts.append(Update(application, add={"uses": -1}, condition=PRESENT))
         while True:
             try:
-                self._integrations.transact([Delete(key, PRESENT), *counts])
+                self._count([Delete(key, PRESENT), *counts])
             except TransactionRefused as refused:
                 if 0 in refused.failed:
                     return  # by this run, before its reply was lost
@@ -438,22 +445,37 @@ class Eraser:
             if self._unless_gone(Delete(claim, own)):
                 run.remove(kind_of(TableName.INTEGRATIONS, claim))
             self._retire_publisher(run, item["publisher"])
+            own_item = Delete(integration_key(integration_id))
+            self._integrations.transact([own_item, *no_permits(integration_id)])
+            run.remove(kind_of(TableName.INTEGRATIONS, own_item.key))
         self._releases(run, integration_id, seconds_left)
 
     def _releases(self, run: ErasureRun, integration_id: str, seconds_left: SecondsLeft) -> None:
         """Everything of an integration but the releases that others use."""
         pk = integration_pk(integration_id)
         for page in self._pages(pk, seconds_left):
-            plain = [item for item in page if not item["sk"].startswith(RELEASES)]
+            plain = [item for item in page if not item["sk"].startswith((RELEASES, USES))]
             self._remove(run, self._integrations, plain)
             for item in page:
-                if not item["sk"].startswith(RELEASES):
-                    continue
-                key = Key(item["pk"], item["sk"])
-                if self._unless_gone(Delete(key, equals("uses", 0))):
-                    run.remove(kind_of(TableName.INTEGRATIONS, key))
-                else:
-                    run.used_releases += run.verifies
+                if item["sk"].startswith(RELEASES):
+                    self._release(run, Key(item["pk"], item["sk"]))
+
+    def _release(self, run: ErasureRun, key: Key) -> None:
+        """With the shards that it is counted in, if nobody uses it."""
+        item = self._integrations.get(key)
+        if item is None:
+            return
+        unused = self._uses.unused(item)
+        try:
+            if unused is None:
+                run.used_releases += run.verifies
+                return
+            self._integrations.transact([Delete(key, unused.condition), *unused.shards])
+        except TransactionRefused:
+            run.used_releases += run.verifies
+            return
+        for gone in (key, *(shard.key for shard in unused.shards)):
+            run.remove(kind_of(TableName.INTEGRATIONS, gone))
 
     def _retire_publisher(self, run: ErasureRun, publisher: str) -> None:
         own = equals("organization_id", run.organization_id)

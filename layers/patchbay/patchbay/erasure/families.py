@@ -81,6 +81,8 @@ FAMILIES: Final = (
     Family(_CONTROL, "SPACE#", "OUT#", "deliveries"),
     Family(_CONTROL, "INT#", "META", "integrations"),
     Family(_CONTROL, "INT#", "REL#", "releases"),
+    Family(_CONTROL, "INT#", "PERMIT#", "permits"),
+    Family(_CONTROL, "INT#", "USES#", "uses"),
     Family(_CONTROL, "INT#", "CAT#", "catalog_entries"),
     Family(_CONTROL, "APIKEY#", "META", "api_keys"),
     Family(_CONTROL, "PUB#", "SLUG#", "integrations"),

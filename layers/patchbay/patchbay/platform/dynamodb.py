@@ -44,7 +44,7 @@ CALL_SECONDS: Final = 7.0
 pauses of at most 1 s and 2 s, or what DynamoDB asks for: the 503 is out before a Lambda
 authorizer's 10 s and a function's 29 s are over."""
 
-_ATTEMPTS: Final = 6
+WRITE_ATTEMPTS: Final = 6
 """Of a write that meets others: half a second of pauses in all, at most."""
 
 _MAX_PK_BYTES: Final = 2048
@@ -338,7 +338,7 @@ class Table:
         the item that stands there, `Contended` if it stays busy.
         """
         request = {**_request(self.name, write), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        _until_it_succeeds(lambda: self._write_once(write, request), _ATTEMPTS)
+        _until_it_succeeds(lambda: self._write_once(write, request), WRITE_ATTEMPTS)
 
     def _write_once(self, write: Put | Update | Delete, request: Mapping[str, Any]) -> bool:
         """Whether it succeeded; False if it met a transaction."""
@@ -360,7 +360,7 @@ class Table:
                 raise ConditionFailed(_unmarshal(item) if item else None) from None
         return True
 
-    def transact(self, writes: Sequence[Write], *, attempts: int = _ATTEMPTS) -> None:
+    def transact(self, writes: Sequence[Write], *, attempts: int = WRITE_ATTEMPTS) -> None:
         """All of the writes or none of them.
 
         Waits and repeats while others write to the same items, up to `attempts` times in all.

@@ -3,7 +3,7 @@ packages, which need not import the store."""
 
 from typing import Final
 
-from patchbay.platform.dynamodb import PRESENT, Check, Key, Update, without
+from patchbay.platform.dynamodb import PRESENT, Check, Key, without
 from patchbay.registry.naming import key_of
 from patchbay.registry.versions import sort_key
 from patchbay.tenancy.keys import organization_pk
@@ -60,12 +60,6 @@ def all_integrations_pks(organization_id: str) -> tuple[str, str]:
 
 
 def still_installable(integration_id: str) -> Check:
-    """That an integration is not deleted; part of the transaction that creates an endpoint."""
+    """That an integration is not deleted, by its own item: for what is seldom created of it.
+    `release_uses` has it for endpoints."""
     return Check(integration_key(integration_id), PRESENT & without("expires_at"))
-
-
-def use_of_release(integration_id: str, version: str, change: int) -> Update:
-    """Counts one endpoint of a release more (+1) or less (-1); part of its transaction. A release
-    that is yanked, or about to be purged, gets no more."""
-    held = PRESENT & without("expires_at") & without("yanked") if change > 0 else PRESENT
-    return Update(release_key(integration_id, version), add={"uses": change}, condition=held)

@@ -2,8 +2,8 @@
 
     integration         INT#<id>          META             in by_owner under its organization,
                                                            apart if it is deleted
-    release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it;
-                                                           `yanked` is there if it is
+    release             INT#<id>          REL#<sort key>   `yanked` is there if it is; `uses` and
+                                                           `apart` belong to `release_uses`
     catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
     publisher claim     PUB#<key>         OWNER            the first organization that used it;
                                                            `retired` after that was erased
@@ -19,10 +19,12 @@ except ours.
 
 A deleted integration carries the time of its purge as `expires_at`, on itself, its slug claim and
 its unused releases. DynamoDB removes them some time later; from that time on they count as gone.
+How releases are counted, and that a deleted integration gets no new endpoints, is in
+`release_uses`.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,6 +37,7 @@ from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
     Check,
+    Condition,
     Contended,
     Delete,
     Item,
@@ -109,6 +112,7 @@ from patchbay.registry.quotas import (
     RELEASE_QUOTA,
     releases_of,
 )
+from patchbay.registry.release_uses import ReleaseUses, no_permits, yanking
 from patchbay.registry.version_ranges import VersionRange
 from patchbay.registry.versions import (
     highest_stable,
@@ -136,6 +140,7 @@ class RegistryStore:
         self._table = table
         self._quotas = quotas
         self._lists = Lists(table, CursorSeal(table))
+        self._uses = ReleaseUses(table)
         self._read_last = IdentityCache[Item, Release](_READ_LAST)
 
     def create(
@@ -301,8 +306,8 @@ class RegistryStore:
                 condition=equals("integration_id", old.id),
             )
             counts = self._counts(old, -1)
-            note = self._deletion(new)
-            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1), *counts, *note)
+            left = [*self._deletion(new), *no_permits(old.id)]
+            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1), *counts, *left)
             return new
 
         deleted = serially(attempt)
@@ -381,39 +386,39 @@ class RegistryStore:
 
     def let_go(self, integration_id: str, version: str, now: datetime) -> None:
         """After an endpoint is deleted: the release of a deleted integration may expire too."""
-        release = self._release_item(integration_id, version)
-        if release is None or release["uses"] > 0 or "expires_at" in release:
-            return
         item = self._table.get(integration_key(integration_id))
+        if item is not None and "expires_at" not in item:
+            return
+        release = self._release_item(integration_id, version)
+        if release is None or "expires_at" in release:
+            return
         if item is None or _is_purged(item, now):
-            self._attempt(
-                Update(
-                    release_key(integration_id, version),
-                    values={"expires_at": epoch_seconds(now)},
-                    condition=PRESENT & equals("uses", 0),
-                )
-            )
-        elif "expires_at" in item:
+            self._expire(release, epoch_seconds(now))
+        else:
             self._expire_unused(release, read_integration(item))
 
     def _expire_unused(self, release: Item, deleted: Integration) -> None:
         """Lets a release expire, unless an endpoint uses it or the integration was restored."""
         if release.get("expires_at") == _purge_at(deleted):
             return
-        self._attempt(
-            Check(integration_key(deleted.id), equals("revision", deleted.revision)),
-            Update(
-                Key(release["pk"], release["sk"]),
-                values={"expires_at": _purge_at(deleted)},
-                condition=PRESENT & equals("uses", 0),
-            ),
-        )
+        unchanged = Check(integration_key(deleted.id), equals("revision", deleted.revision))
+        self._expire(release, _purge_at(deleted), unchanged)
 
-    def _attempt(self, *writes: Write) -> None:
-        try:
-            self._table.transact(writes)
-        except TransactionRefused:
+    def _expire(self, release: Item, at: int, *checks: Check) -> None:
+        """From then on it is counted in one item again: its shards are gone."""
+        unused = self._uses.unused(release)
+        if unused is None:
             return
+        expiry = Update(
+            Key(release["pk"], release["sk"]),
+            values={"uses": 0, "expires_at": at},
+            remove=["apart"],
+            condition=unused.condition,
+        )
+        try:
+            self._table.transact([*checks, expiry, *unused.shards])
+        except TransactionRefused:
+            return  # others use it, or the integration was restored
 
     def publish(
         self,
@@ -498,6 +503,7 @@ class RegistryStore:
                 }
             )
             gone = [name for name, value in said.items() if value is None]
+            condition, shards = self._yanking(before, after)
             # Each of these writes changes the integration's revision, so no two of them, and no
             # publish, can disagree on the current release.
             change = Update(
@@ -507,15 +513,22 @@ class RegistryStore:
                     "remarks_revision": revision,
                 },
                 remove=gone,
-                condition=PRESENT,
+                condition=condition,
             )
             current = None
             if highest is not None and (highest != old.current_version or highest == version):
                 current = after if highest == version else self.release(integration_id, highest)
-            self._replace_with_remarks(old, new, before, after, change, current)
+            self._replace_with_remarks(old, new, before, after, [change, *shards], current)
             return after
 
         return serially(attempt)
+
+    def _yanking(self, before: Release, after: Release) -> tuple[Condition, list[Write]]:
+        is_yanked = after.yanked is not None
+        item = self._release_item(before.id, before.version)
+        if item is None or is_yanked == (before.yanked is not None):
+            return PRESENT, []
+        return yanking(item, is_yanked=is_yanked)
 
     def versions(self, integration_id: str, now: datetime) -> list[str]:
         """All released versions that are not yanked, lowest first."""
@@ -732,7 +745,7 @@ class RegistryStore:
         new: Integration,
         before: Release,
         after: Release,
-        change: Update,
+        changes: Sequence[Write],
         current: Release | None,
     ) -> None:
         """Writes new remarks on a release, and what follows from them for the integration.
@@ -758,7 +771,7 @@ class RegistryStore:
         )
         standing = equals("revision", old.revision)
         entries = self._entry_writes(old, new, current)
-        self._table.transact([Put(_item(new), standing), change, *entries, audit])
+        self._table.transact([Put(_item(new), standing), *changes, *entries, audit])
 
     def _entry_writes(
         self, old: Integration, new: Integration, current: Release | None
