@@ -19,22 +19,12 @@ from os import environ
 from pathlib import Path
 from typing import Any, Final
 
+from patchbay_importers.nango import CODE_OF_ITS_OWN
+
 from bench.report import Row, Skipped
 
 GOALS: Final = {"OAUTH2": 87, "OAUTH2_CC": 80}
 """Percent."""
-
-BY_CODE: Final = frozenset(
-    {
-        *("absorb-lms", "agiloft", "braintree", "braintree-sandbox", "bullhorn", "clover", "coros"),
-        *("coros-sandbox", "facebook", "fanvue", "figma", "figjam", "followupboss", "heygen"),
-        *("instagram", "jobber", "mercury", "microsoft-admin", "microsoft-teams-bot", "one-drive"),
-        *("posthog-oauth", "revolut-business", "sentry-oauth", "sharepoint-online"),
-        *("shopline-oauth", "slack", "stripe-app", "stripe-app-sandbox", "threads"),
-        *("tiktok-accounts", "tiktok-ads", "tiktok-personal", "walmart", "workday-oauth"),
-    }
-)
-"""The providers with a client of their own in `packages/shared/lib/clients/provider.client.ts`."""
 
 
 @dataclass(frozen=True)
@@ -317,7 +307,7 @@ def refusal(name: str, entry: Mapping[str, Any]) -> str | None:
     from patchbay.registry.model import Integration, NewIntegration
     from patchbay.registry.publishing import draft_problems
 
-    if name in BY_CODE:
+    if name in CODE_OF_ITS_OWN:
         return "it has code of its own"
     made = Draft(entry)
     try:

@@ -1,0 +1,257 @@
+"""From a Postman collection (2.0, 2.1): one definition.
+
+Values of a collection are often real keys, so none is taken over but the address of the API:
+`{{name}}` in a URL becomes a variable, the credential of `auth` a secret without a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from patchbay_importers import safe_reads
+from patchbay_importers.credentials import header_key, oauth2, query_key
+from patchbay_importers.drafts import Draft, Origin, is_https
+from patchbay_importers.imported import Imported
+from patchbay_importers.overlay import add_whoami
+from patchbay_importers.places import Place
+from patchbay_importers.refusals import ImportRefused
+from patchbay_importers.url_shapes import shaped_url
+
+MAX_REQUESTS: Final = 20_000
+MAX_FOLDERS: Final = 30
+_VARIABLE: Final = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_PLAIN_HEADERS: Final = frozenset({"accept", "accept-language", "user-agent"})
+_VERSION: Final = re.compile(r"(?:[a-z0-9]+-)*version")
+_NOT_WRITTEN: Final = "%/?#[]@!$&'()*+,;=:~{}"
+
+
+def imported_from(document: object) -> Imported:
+    """The definition of a collection. Raises ImportRefused if the document is none."""
+    place = Place(document)
+    if not isinstance(document, dict) or not isinstance(document.get("info"), dict):
+        raise ImportRefused("", "must be an object with info and item, as Postman exports it")
+    if "item" not in document:
+        raise ImportRefused("/item", "is missing")
+    return _Collection(place).imported()
+
+
+class _Collection:
+    def __init__(self, collection: Place) -> None:
+        self._collection = collection
+        name = (collection / "info" / "name").text()
+        origin = Origin(f'the Postman collection "{name[:100]}"', "not stated")
+        self._draft = Draft(name, name, origin)
+        self._query: dict[str, str] = {}
+        self._addresses = dict(self._known_addresses())
+
+    def imported(self) -> Imported:
+        draft = self._draft
+        about = self._collection / "info" / "description"
+        content = about.value if isinstance(about.value, str) else (about / "content").value
+        draft.description = content if isinstance(content, str) else ""
+        requests = list(self._requests(self._collection, self._collection / "auth"))
+        if not requests:
+            raise ImportRefused("/item", "has no request")
+        self._authenticate(next((auth for _, _, auth in requests if auth), Place(None)))
+        found = list(self._reads(requests))
+        bases = [url for url, _, _ in found] or [self._url(requests[0][1])]
+        draft.base_url = self._common(bases)
+        add_whoami(draft)
+        if not draft.steps:
+            self._check(found)
+        return draft.imported()
+
+    def _known_addresses(self) -> Iterator[tuple[str, str]]:
+        """Variables of the collection that are nothing but an address."""
+        for variable in (self._collection / "variable").items():
+            name, value = (variable / "key").value, (variable / "value").value
+            if isinstance(name, str) and isinstance(value, str) and is_https(value):
+                parts = urlsplit(value)
+                if not parts.query and not parts.fragment:
+                    yield name, value.rstrip("/")
+
+    def _requests(self, root: Place, auth: Place) -> Iterator[tuple[str, Place, Place]]:
+        """Name, request, and credential of each, whatever folders it is in."""
+        waiting = [(root / "item", auth, 0)]
+        count = 0
+        while waiting:
+            items, inherited, level = waiting.pop()
+            if level > MAX_FOLDERS:
+                raise ImportRefused(items.at, f"is in more than {MAX_FOLDERS} folders")
+            for item in items.items():
+                count += 1
+                if count > MAX_REQUESTS:
+                    raise ImportRefused("/item", f"has more than {MAX_REQUESTS} requests")
+                own = item / "auth" or inherited
+                if (item / "item").value is not None:
+                    waiting.append((item / "item", own, level + 1))
+                    continue
+                request = item / "request"
+                name = (item / "name").value
+                if isinstance(request.value, (dict, str)):
+                    chosen = request / "auth" or own
+                    yield name if isinstance(name, str) else "request", request, chosen
+
+    def _authenticate(self, auth: Place) -> None:
+        draft = self._draft
+        kind = (auth / "type").text_or_none() or "noauth"
+        values = self._attributes(auth / kind)
+        match kind:
+            case "noauth":
+                draft.auth = {"type": "none"}
+            case "bearer":
+                draft.auth = header_key("Authorization", "Bearer")
+            case "basic":
+                draft.auth = {"type": "basic"}
+            case "apikey":
+                name = values.get("key") or "X-API-Key"
+                name = "X-API-Key" if "{{" in name else name
+                if values.get("in") == "query":
+                    self._query = query_key(draft, name)
+                else:
+                    draft.auth = header_key(name, "")
+            case "oauth2":
+                self._oauth(values, auth)
+            case _:
+                draft.needs_code.append(f"it authenticates by {kind[:20]}")
+
+    @staticmethod
+    def _attributes(place: Place) -> dict[str, str]:
+        """2.1 has a list of attributes, 2.0 an object."""
+        if isinstance(place.value, list):
+            pairs = [((one / "key").value, (one / "value").value) for one in place.items()]
+        else:
+            pairs = [(name, one.value) for name, one in place.members()]
+        return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
+
+    def _oauth(self, values: dict[str, str], auth: Place) -> None:
+        token_url = self._filled(values.get("accessTokenUrl", ""))
+        start = self._filled(values.get("authUrl", ""))
+        if not is_https(token_url):
+            self._draft.auth = header_key("Authorization", "Bearer")
+            self._draft.notes.append("it has no URL for tokens: an access token is pasted")
+            return
+        has_flow = values.get("grant_type", "authorization_code").startswith("authorization_code")
+        if has_flow and not is_https(start):
+            raise ImportRefused(auth.at, "has no https URL where a person agrees")
+        scopes = _VARIABLE.sub("", values.get("scope", "")).split()
+        self._draft.auth = oauth2(token_url, start if has_flow else None, scopes)
+
+    def _reads(self, requests: list[tuple[str, Place, Place]]) -> Iterator[tuple[str, str, Place]]:
+        """The GETs: URL, name, request."""
+        for name, request, _ in requests:
+            if str((request / "method").value or "GET").upper() == "GET":
+                try:
+                    yield self._url(request), name, request
+                except ImportRefused as refused:
+                    self._draft.notes.append(f"a request was left out: {refused}")
+
+    def _url(self, request: Place) -> str:
+        """The address without its query, with variables of ours."""
+        url = request / "url" if isinstance(request.value, dict) else request
+        raw = url.value if isinstance(url.value, str) else (url / "raw").text()
+        address = self._filled(raw.partition("?")[0].partition("#")[0])
+        if "@" in address.partition("://")[2].partition("/")[0]:
+            raise ImportRefused(url.at, "has a user name or a password")
+        if "://" not in address and not address.startswith("{{"):
+            address = f"https://{address}"
+        start, found, path = address.partition("://")
+        host, slash, path = path.partition("/") if found else (start, "", "")
+        segments = "/".join(self._segment(one) for one in path.split("/"))
+        text = f"{start}{found}{host}{slash}{segments}" if found else address
+        text = _VARIABLE.sub(lambda m: self._variable(m[1]), text).rstrip("/")
+        return text.replace("http://", "https://", 1)
+
+    def _segment(self, segment: str) -> str:
+        """Postman's own `:id` is a variable, too."""
+        if segment.startswith(":") and len(segment) > 1:
+            return f"{{{{{segment[1:]}}}}}"
+        return quote(segment, safe=_NOT_WRITTEN)
+
+    def _filled(self, text: str) -> str:
+        return _VARIABLE.sub(lambda m: self._addresses.get(m[1], m[0]), text)
+
+    def _variable(self, name: str) -> str:
+        if name.startswith("variables."):
+            return f"{{{{{name}}}}}"
+        return f"{{{{variables.{self._draft.variable(name)}}}}}"
+
+    def _common(self, urls: list[str]) -> str:
+        """What most requests begin with: a variable alone, or an origin."""
+        starts: dict[str, int] = {}
+        for url in urls:
+            before, found, after = url.partition("://")
+            start = f"{before}://{after.partition('/')[0]}" if found else url.partition("/")[0]
+            starts[start] = starts.get(start, 0) + 1
+        best = max(starts, key=lambda start: (starts[start], start))
+        if len(starts) > 1:
+            self._draft.notes.append(f"its requests have {len(starts)} addresses, one was taken")
+        return shaped_url(best, self._draft, "/item")
+
+    def _check(self, found: list[tuple[str, str, Place]]) -> None:
+        draft = self._draft
+        best: tuple[int, str, str, Place] | None = None
+        for url, name, request in found:
+            path = url.removeprefix(str(draft.base_url))
+            points = safe_reads.rank(path)
+            if points < 0 or path == url or not self._has_credential(request):
+                continue
+            points -= 200 * path.count("{{")
+            if best is None or (points, -len(url)) > (best[0], -len(best[1])):
+                best = points, url, name, request
+        needed = [] if best is None else self._headers(best[3])
+        self._forget_unused("" if best is None else best[1])
+        if best is None or draft.needs_code:
+            return
+        _, url, name, request = best
+        sent: dict[str, Any] = {"method": "GET", "url": url}
+        if query := {**self._parameters(request), **self._query}:
+            sent["query"] = query
+        if needed:
+            sent["headers"] = dict(needed)
+        auth = {"auth": False} if draft.auth["type"] == "none" else {}
+        draft.step(name, "http", mandatory=True, request=sent, **auth)
+        draft.notes.append("its check was chosen by its path: see that it proves access")
+
+    @staticmethod
+    def _has_credential(request: Place) -> bool:
+        return bool((request / "auth" / "type").value != "noauth")
+
+    @staticmethod
+    def _parameters(request: Place) -> dict[str, str]:
+        """Plain numbers and words: anything longer may be a key."""
+        url = request / "url"
+        if not isinstance(url.value, dict):
+            return {}
+        kept = {}
+        for one in (url / "query").items():
+            name, value = (one / "key").value, (one / "value").value
+            is_plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z]{1,12}|[0-9]{1,4}", value)
+            if isinstance(name, str) and name and is_plain and not (one / "disabled").value:
+                kept[name] = str(value)
+        return kept
+
+    def _headers(self, request: Place) -> list[tuple[str, str]]:
+        """Those that can't be a key; the others are named."""
+        kept = []
+        headers = request / "header"
+        for one in headers.items() if isinstance(headers.value, list) else ():
+            name, value = (one / "key").value, (one / "value").value
+            if not isinstance(name, str) or not isinstance(value, str) or (one / "disabled").value:
+                continue
+            is_known = name.lower() in _PLAIN_HEADERS or _VERSION.fullmatch(name.lower())
+            if is_known and value.isprintable() and value.isascii() and "{{" not in value:
+                kept.append((name, value[:200]))
+            elif name.lower() not in ("authorization", "content-type"):
+                self._draft.notes.append(f"its header {name[:60]} was left out: it may be a key")
+        return kept
+
+    def _forget_unused(self, url: str) -> None:
+        """Variables of requests that are no check are no part of the form."""
+        used = f"{self._draft.base_url} {url}"
+        kept = {name for name in self._draft.variables if f"{{{{variables.{name}}}}}" in used}
+        self._draft.variables = {n: r for n, r in self._draft.variables.items() if n in kept}
+        self._draft.required = sorted(kept)

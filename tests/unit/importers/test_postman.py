@@ -1,0 +1,196 @@
+"""Postman collections: address, kind of credential, and a GET; never a value that may be a key."""
+
+import json
+from typing import Any
+
+import pytest
+from patchbay_importers import postman
+from patchbay_importers.refusals import ImportRefused
+
+from tests.unit.importers.publishable import published, steps_of
+
+KEY = "sk-live-0123456789abcdef"
+
+
+def request(url: Any, method: str = "GET", name: str = "one", **members: Any) -> dict[str, Any]:
+    return {"name": name, "request": {"method": method, "url": url, **members}}
+
+
+def collection(*items: Any, **members: Any) -> dict[str, Any]:
+    return {
+        "info": {"name": "Rooms", "description": {"content": "Rooms of a hotel."}},
+        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": KEY}]},
+        "variable": [
+            {"key": "host", "value": "https://api.rooms.example/v1"},
+            {"key": "token", "value": KEY},
+        ],
+        "item": list(items),
+        **members,
+    }
+
+
+def test_address_credential_and_the_get_that_says_who_it_is() -> None:
+    one = postman.imported_from(
+        collection(
+            {"name": "Folder", "item": [request("{{host}}/rooms", name="list")]},
+            request({"raw": "{{host}}/users/me?limit=1&key=" + KEY}, name="who am I"),
+            request("{{host}}/rooms", method="DELETE"),
+        )
+    )
+
+    definition = published(one)
+    assert definition["name"] == "Rooms"
+    assert definition["description"].startswith("Rooms of a hotel. Imported from the Postman")
+    assert definition["manifest"]["baseUrl"] == "https://api.rooms.example"
+    assert definition["authConfig"]["authValuePrefix"] == "Bearer"
+    (step,) = steps_of(definition)
+    assert step["name"] == "who am I"
+    assert step["request"] == {"method": "GET", "url": "https://api.rooms.example/v1/users/me"}
+
+
+def test_no_key_of_the_collection_is_taken_over() -> None:
+    one = postman.imported_from(
+        collection(
+            request(
+                {
+                    "raw": f"{{{{host}}}}/me?key={KEY}",
+                    "query": [
+                        {"key": "key", "value": KEY},
+                        {"key": "page", "value": "2"},
+                        {"key": "off", "value": "1", "disabled": True},
+                    ],
+                },
+                header=[
+                    {"key": "X-Api-Key", "value": KEY},
+                    {"key": "Api-Version", "value": "2026-01-01"},
+                    {"key": "Authorization", "value": f"Bearer {KEY}"},
+                ],
+                body={"raw": KEY},
+            )
+        )
+    )
+
+    definition = published(one)
+    assert KEY not in json.dumps([definition, one.notes, one.needs_code])
+    (step,) = steps_of(definition)
+    assert step["request"]["query"] == {"page": "2"}
+    assert step["request"]["headers"] == {"Api-Version": "2026-01-01"}
+    assert "its header X-Api-Key was left out: it may be a key" in one.notes
+
+
+def test_variables_of_the_address_are_asked_for() -> None:
+    one = postman.imported_from(
+        collection(
+            request("https://{{shop}}.rooms.example/:tenant/account"),
+            request("https://{{shop}}.rooms.example/:tenant/rooms/{{room}}"),
+        )
+    )
+
+    definition = published(one)
+    assert definition["variablesSchema"]["required"] == ["shop", "tenant"]
+    assert steps_of(definition)[0]["request"]["url"] == (
+        "https://{{variables.shop}}.rooms.example/{{variables.tenant}}/account"
+    )
+
+
+def test_an_address_that_is_a_variable_without_a_value_is_the_customers() -> None:
+    definition = published(postman.imported_from(collection(request("{{baseUrl}}/me"))))
+
+    assert definition["manifest"]["baseUrl"] == "{{variables.baseUrl}}"
+    assert definition["variablesSchema"]["properties"]["baseUrl"]["format"] == "uri"
+
+
+@pytest.mark.parametrize(
+    ("auth", "config"),
+    [
+        ({"type": "basic", "basic": []}, {"type": "basic"}),
+        ({"type": "noauth"}, {"type": "none"}),
+        (
+            {"type": "apikey", "apikey": [{"key": "key", "value": "X-Key"}]},
+            {"type": "api_key", "authHeaderName": "X-Key"},
+        ),
+        (
+            {"type": "apikey", "apikey": {"key": "key", "value": KEY, "in": "query"}},
+            {"type": "none"},
+        ),
+        (
+            {
+                "type": "oauth2",
+                "oauth2": [
+                    {"key": "accessTokenUrl", "value": "https://login.rooms.example/token"},
+                    {"key": "authUrl", "value": "https://login.rooms.example/authorize"},
+                    {"key": "scope", "value": "a b"},
+                    {"key": "clientSecret", "value": KEY},
+                ],
+            },
+            {"type": "oauth2", "scopes": ["a", "b"]},
+        ),
+        ({"type": "oauth2", "oauth2": []}, {"type": "api_key"}),
+    ],
+)
+def test_kinds_of_credentials(auth: dict[str, Any], config: dict[str, Any]) -> None:
+    one = postman.imported_from(collection(request("{{host}}/me"), auth=auth))
+
+    definition = published(one)
+    assert config.items() <= definition["authConfig"].items()
+    assert KEY not in json.dumps(definition)
+
+
+def test_what_signs_needs_code() -> None:
+    one = postman.imported_from(collection(request("{{host}}/me"), auth={"type": "awsv4"}))
+
+    assert one.needs_code == ("it authenticates by awsv4",)
+    assert not one.has_check
+
+
+def test_a_known_host_has_a_check_of_our_own() -> None:
+    one = postman.imported_from(collection(request("https://api.github.com/repos")))
+
+    assert [step["name"] for step in steps_of(published(one))] == ["whoami"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "must be an object with info and item"),
+        ({"info": {"name": "x"}}, "/item: is missing"),
+        (collection(), "/item: has no request"),
+        (collection(3), "/item: has no request"),
+        (collection(info={"name": 3}), "/info/name: must be a string"),
+        (collection(item={"a": 1}), "/item: must be a list"),
+        (collection(request("{{host}}/me"), variable="x"), "/variable: must be a list"),
+        (
+            collection(
+                request("{{host}}/me"),
+                auth={
+                    "type": "oauth2",
+                    "oauth2": {"accessTokenUrl": "https://login.example.com/t"},
+                },
+            ),
+            "/auth: has no https URL where a person agrees",
+        ),
+    ],
+)
+def test_a_wrong_collection_is_refused_at_its_place(given: object, said: str) -> None:
+    with pytest.raises(ImportRefused) as caught:
+        postman.imported_from(given)
+
+    assert said in str(caught.value)
+
+
+def test_a_request_with_a_password_in_its_address_is_left_out() -> None:
+    one = postman.imported_from(
+        collection(request(f"https://user:{KEY}@api.rooms.example/me"), request("{{host}}/me"))
+    )
+
+    assert KEY not in json.dumps([one.definition, one.notes])
+    assert "a request was left out: /item/0/request/url: has a user name or a password" in one.notes
+
+
+def test_folders_without_end_are_refused() -> None:
+    item: dict[str, Any] = request("{{host}}/me")
+    for _ in range(40):
+        item = {"name": "folder", "item": [item]}
+
+    with pytest.raises(ImportRefused, match="is in more than 30 folders"):
+        postman.imported_from(collection(item))
