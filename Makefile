@@ -72,6 +72,10 @@ openapi: .venv/.stamp ## Write the API document and the template's routes from t
 sdk: .venv/.stamp ## Write the types and methods of the Python SDK from the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk
 
+.PHONY: catalog-pages
+catalog-pages: .venv/.stamp ## Write docs/catalog from the entries of catalog/
+	PYTHONPATH=layers/patchbay $(BIN)/python -m local.catalog_pages
+
 .PHONY: vendor
 vendor: .venv/.stamp $(CLIENTS)/npm/.stamp ## Write web/vendor from the packages that local/clients names
 	PATH="$(NODE_HOME)/bin:$$PATH" PYTHONPATH=layers/patchbay $(BIN)/python -m local.vendoring
@@ -100,7 +104,7 @@ check: lint types imports ## The quick part of test, within a minute: style, typ
 	$(PYTEST) tests/unit
 
 .PHONY: test
-test: lint types imports template requirements-check web-check openapi-check sdk-check api-lint unit e2e ## All that CI runs
+test: lint types imports template requirements-check web-check openapi-check sdk-check catalog-check api-lint unit e2e ## All that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp web-lint ## Style
@@ -149,6 +153,10 @@ openapi-check: .venv/.stamp ## The API document and the template's routes are th
 .PHONY: sdk-check
 sdk-check: .venv/.stamp ## The Python SDK is that of the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk --check
+
+.PHONY: catalog-check
+catalog-check: .venv/.stamp ## The pages of docs/catalog are those of catalog/
+	PYTHONPATH=layers/patchbay $(BIN)/python -m local.catalog_pages --check
 
 .PHONY: api-lint
 api-lint: $(CLIENTS)/npm/.stamp ## The API document, by spectral and redocly

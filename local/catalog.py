@@ -4,8 +4,9 @@
     PATCHBAY_API_KEY=… python -m local.catalog --api-url https://… --workspace-id <space id>
 
 A file is the body of `POST /v1/integrations` without `workspaceId`, with the `version` to publish
-and, for its readers, links to the provider's `documentation`. `--folder` reads a folder of your
-own. `--lint` says what is wrong with the files, by the rules of publishing, and calls nothing.
+and, for its readers, links to the provider's `documentation`, each by the fact that is from there.
+`--folder` reads a folder of your own. `--lint` says what is wrong with the files, by the rules of
+publishing, and calls nothing.
 
 An edit of a file needs a higher `version`: what is published never changes. Only what is not part
 of a release (`visibility`, `trustTier`, `retentionTier`) is changed without one.
@@ -90,10 +91,11 @@ def lint(entries: Sequence[Entry]) -> list[str]:
         wrong: list[tuple[str, str]] = []
         if not isinstance(entry.version, str) or not is_semver(entry.version):
             wrong.append(("/version", "is not a semantic version such as 1.4.0"))
-        links = entry.documentation
+        sources = entry.documentation
+        links = list(sources.values()) if isinstance(sources, dict) else sources
         if not (isinstance(links, list) and links and all(map(_is_https, links))):
             wrong.append(
-                ("/documentation", "must list https links to the provider's documentation")
+                ("/documentation", "must have https links to the provider's documentation, by fact")
             )
         if entry.key in known:
             wrong.append(("/slug", "is that of another file"))

@@ -33,7 +33,7 @@ CATEGORIES: Final = frozenset(
     {
         *("payments", "crm", "messaging", "email", "developer-tools", "storage", "database"),
         *("vector-db", "ai-llm", "analytics", "project-management", "calendar"),
-        *("helpdesk", "sms"),
+        *("helpdesk", "sms", "infrastructure"),
     }
 )
 
@@ -83,7 +83,50 @@ PROVIDERS: Final = {
     "stripe": Provider("payments", ("docs.stripe.com",)),
     "twilio": Provider("sms", ("www.twilio.com",)),
     "weaviate": Provider("vector-db", ("docs.weaviate.io",)),
+    "cloudflare": Provider("infrastructure", ("developers.cloudflare.com",)),
+    "digitalocean": Provider("infrastructure", ("docs.digitalocean.com",)),
+    "hetzner-cloud": Provider("infrastructure", ("docs.hetzner.cloud",)),
+    "linode": Provider("infrastructure", ("techdocs.akamai.com",)),
+    "vultr": Provider("infrastructure", ("www.vultr.com",)),
+    "vercel": Provider("developer-tools", ("vercel.com",)),
+    "netlify": Provider(
+        "developer-tools",
+        (
+            "docs.netlify.com",
+            "open-api.netlify.com",
+        ),
+    ),
+    "heroku": Provider("developer-tools", ("devcenter.heroku.com",)),
+    "render": Provider(
+        "developer-tools",
+        (
+            "api-docs.render.com",
+            "render.com",
+        ),
+    ),
+    "circleci": Provider("developer-tools", ("circleci.com",)),
+    "buildkite": Provider("developer-tools", ("buildkite.com",)),
+    "fastly": Provider("infrastructure", ("www.fastly.com",)),
+    "snyk": Provider("developer-tools", ("docs.snyk.io",)),
+    "launchdarkly": Provider("developer-tools", ("launchdarkly.com",)),
+    "honeycomb": Provider(
+        "developer-tools",
+        (
+            "docs.honeycomb.io",
+            "api-docs.honeycomb.io",
+        ),
+    ),
+    "grafana": Provider("developer-tools", ("grafana.com",)),
+    "statuspage": Provider("developer-tools", ("developer.statuspage.io",)),
+    "pingdom": Provider("developer-tools", ("docs.pingdom.com",)),
+    "better-stack": Provider("developer-tools", ("betterstack.com",)),
+    "new-relic": Provider("developer-tools", ("docs.newrelic.com",)),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
+}
+
+POSTS_THAT_READ: Final = {
+    # These change nothing, by their documentation.
+    "https://slack.com/api/auth.test",
 }
 
 # For variables without a default or an enum.
@@ -106,7 +149,11 @@ SAMPLES: Final = {
     "subdomain": "acme",
     "user": "app",
 }
-SAMPLES_OF_ENTRY: Final = {"databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"}}
+SAMPLES_OF_ENTRY: Final = {
+    "statuspage": {"page_id": "kctbh9vrtdwd"},
+    "grafana": {"base_url": "https://acme.grafana.net"},
+    "databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"},
+}
 SECRET: Final = "sample-secret-0123456789"
 _CLIENT: Final = trustme.CA().issue_cert("client.example.com")
 SECRETS_IN_PEM: Final = {
@@ -121,7 +168,7 @@ class Entry:
 
     path: Path
     version: str
-    documentation: list[str]
+    documentation: dict[str, str]
     body: dict[str, Any]
 
     @property
@@ -226,14 +273,20 @@ def test_an_entry_names_the_documentation_of_its_provider(entry: Entry) -> None:
     places = PROVIDERS[entry.slug].documentation
 
     # when
-    pages = [urlsplit(page) for page in entry.documentation]
+    pages = [urlsplit(page) for page in entry.documentation.values()]
 
     # then
     assert pages
-    assert len(set(entry.documentation)) == len(pages)
     for page in pages:
         assert page.scheme == "https"
         assert f"{page.netloc}{page.path}".startswith(tuple(f"{place}/" for place in places))
+
+
+@each_entry
+def test_an_entry_says_which_page_each_of_its_facts_is_from(entry: Entry) -> None:
+    facts = {"authentication", *(step["name"] for step in entry.steps)}
+    assert facts - entry.documentation.keys() == set()
+    assert "scopes" in entry.documentation or entry.body["authConfig"]["type"] != "oauth2"
 
 
 @each_entry
@@ -288,13 +341,14 @@ def test_requests_are_encrypted_and_go_where_checks_may_dial(entry: Entry) -> No
 
 @each_entry
 def test_requests_only_read(entry: Entry) -> None:
-    # Slack's `auth.test` is a POST by its documentation, which changes nothing.
+    # A query of GraphQL changes nothing, and publishing refuses a mutation.
     posts = {
         step["request"]["url"]
         for step in entry.steps
         if step.get("request", {}).get("method", "GET") not in ("GET", "HEAD")
+        and "graphql" not in step["request"].get("body", {})
     }
-    assert posts <= {"https://slack.com/api/auth.test"}
+    assert posts <= POSTS_THAT_READ
 
 
 FILE: Final[dict[str, Any]] = {

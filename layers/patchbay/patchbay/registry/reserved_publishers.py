@@ -16,19 +16,20 @@ from typing import Final
 
 _CATALOG_AND_ALIKE: Final = """
 adobe adyen airbyte airtable algolia amazon amazonaws amplitude anthropic apple asana atlassian
-auth0 aws azure bamboohr basecamp bigcommerce bigquery bitbucket braintree braze calendly
-chargebee circleci clickhouse clickup cloudflare cohere confluence confluent contentful
-databricks datadog deepseek digitalocean discord docker docusign dropbox elasticsearch facebook
-figma firebase fivetran freshdesk freshworks gemini github gitlab gmail google grafana
-greenhouse heroku hubspot huggingface instagram intercom intuit jira kafka klaviyo kubernetes
-launchdarkly linkedin lookerstudio magento mailchimp mailgun mariadb marketo microsoft
-microsoft365 mistral mixpanel mongodb mysql netlify netsuite newrelic notion office365 okta
-onedrive openai opsgenie oracle outlook pagerduty patchbay paypal perplexity pinecone pipedrive
-plaid postgres postgresql postmark powerbi quickbooks rabbitmq razorpay reddit redis salesforce
-salesloft sap segment sendgrid sentry servicenow sharepoint shopify slack smtp snowflake splunk
-spotify sqlserver square statuspage stripe supabase surveymonkey tableau telegram tiktok trello
-twilio twitter typeform vercel weaviate whatsapp woocommerce wordpress workday xero youtube
-zapier zendesk zoho zoom
+auth0 aws azure bamboohr basecamp betterstack bigcommerce bigquery bitbucket braintree braze
+buildkite calendly chargebee circleci clickhouse clickup cloudflare cohere confluence confluent
+contentful databricks datadog deepseek digitalocean discord docker docusign dropbox
+elasticsearch facebook fastly figma firebase fivetran freshdesk freshworks gemini github gitlab
+gmail google grafana greenhouse heroku hetzner honeycomb hubspot huggingface instagram intercom
+intuit jira kafka klaviyo kubernetes launchdarkly linkedin linode lookerstudio magento mailchimp
+mailgun mariadb marketo microsoft microsoft365 mistral mixpanel mongodb mysql netlify netsuite
+newrelic notion office365 okta onedrive openai opsgenie oracle outlook pagerduty patchbay paypal
+perplexity pinecone pingdom pipedrive plaid postgres postgresql postmark powerbi quickbooks
+rabbitmq razorpay reddit redis render salesforce salesloft sap segment sendgrid sentry
+servicenow sharepoint shopify slack smtp snowflake snyk splunk spotify sqlserver square
+statuspage stripe supabase surveymonkey tableau telegram tiktok trello twilio twitter typeform
+vercel vultr weaviate whatsapp woocommerce wordpress workday xero youtube zapier zendesk zoho
+zoom
 """
 NAMES: Final = frozenset(_CATALOG_AND_ALIKE.split())
 
