@@ -17,8 +17,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from ministack.core.router import extract_access_key_id
@@ -30,10 +29,7 @@ from ministack.core.sigv4 import (
     request_time_failure,
 )
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from local.ministack.bodies import App, Receive, Scope, Send, received_again, whole_body
 
 _API_TOKEN = b"x-patchbay-api-token"
 API_PATH = "/_aws/execute-api/"
@@ -82,7 +78,7 @@ class Front:
         self._check_host_and_origin(scope["headers"])
         signed = _signed(scope)
         secret = self._secret(signed)
-        body = await _body(receive)
+        body = await whole_body(receive)
         if body is None:  # the caller is gone
             return
         raw_path = scope.get("raw_path") or scope["path"].encode()
@@ -97,7 +93,7 @@ class Front:
         )
         if failure:
             raise _Refused("the signature does not match")
-        await self._app(scope, _again(body, receive), send)
+        await self._app(scope, received_again(body, receive), send)
 
     def _comes_from_the_proxy(self, scope: Scope) -> bool:
         tokens = [value for name, value in scope["headers"] if name == _API_TOKEN]
@@ -155,28 +151,6 @@ def _query(scope: Scope) -> dict[str, list[str]]:
         return parse_qs(scope["query_string"].decode(), keep_blank_values=True)
     except ValueError:
         raise _Refused("the query can't be read") from None
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or none if the caller went away before its end."""
-    chunks = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Receives this body once more, then what else comes."""
-    pending: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> dict[str, Any]:
-        return pending.pop() if pending else await receive()
-
-    return replayed
 
 
 async def _refuse(send: Send, reason: str) -> None:

@@ -31,7 +31,8 @@ from typing import Any
 from ministack.core import persistence as ministack_persistence
 from ministack.services import cloudformation, dynamodb, lambda_svc
 
-from local.ministack.front import API_PATH, App, Receive, Scope, Send
+from local.ministack.bodies import App, Receive, Scope, Send
+from local.ministack.front import API_PATH
 from local.ministack.generations import Generations
 from local.ministack.journal import Journal, replay
 

@@ -15,6 +15,7 @@ from ministack import app as ministack
 
 from local.ministack.credentials import FunctionCredentials
 from local.ministack.front import Front
+from local.ministack.limits import limited
 from local.ministack.persistence import Persistence
 
 _KEEP_ALIVE_SECONDS = 75
@@ -31,7 +32,7 @@ async def serve(listening: int, api_token: str, state: Path) -> None:
     functions = FunctionCredentials()
     functions.take_over()
     front = Front(
-        persistence.kept(ministack.app),
+        limited(persistence.kept(ministack.app)),
         port=int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2]),
         secrets={os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]},
         function_secrets=functions.secrets,

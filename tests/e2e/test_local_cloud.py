@@ -231,6 +231,26 @@ def test_the_loops_of_the_template_make_the_resources_that_the_tests_read(stack:
     }
 
 
+def test_the_emulator_refuses_what_dynamodb_refuses(stack: Stack) -> None:
+    found = stack.aws("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    dynamodb = stack.aws("dynamodb")
+    with pytest.raises(
+        dynamodb.exceptions.ClientError, match="outside query boundaries"
+    ) as refused:
+        dynamodb.query(
+            TableName=outputs["IntegrationsTableName"],
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+            ExpressionAttributeValues={
+                ":pk": {"S": "a"},
+                ":low": {"S": "c"},
+                ":high": {"S": "e"},
+            },
+            ExclusiveStartKey={"pk": {"S": "a"}, "sk": {"S": "b"}},
+        )
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_every_entry_of_the_catalog_is_published(client: Client) -> None:
     entries = catalog.read()
     assert entries

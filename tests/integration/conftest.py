@@ -28,7 +28,7 @@ from patchbay.tenancy.store import TenancyStore
 from tests.integration.account import REGION, made_once
 from tests.integration.api import ENVIRONMENTS, Client, Environment, start_cold
 from tests.integration.cloudformation import read_template
-from tests.integration.moto_as_dynamodb import make_exact
+from tests.integration.moto_as_dynamodb import make_exact, nothing_refused
 from tests.integration.story import (
     SECRET,
     calling,
@@ -75,7 +75,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     make_exact(monkeypatch)
     monkeypatch.setattr("patchbay.platform.dynamodb.transport_to", MotoTransport)
-    with mock_aws():
+    with mock_aws(), nothing_refused():
         session.cache_clear()
         connect.cache_clear()
         services._client.cache_clear()

@@ -7,25 +7,37 @@
   not hold. Here what is put back are the items that the transaction names.
 - It asks the service's model about every attribute of every item that it answers with, which takes
   longer than all the rest. Here an attribute value goes out as it is.
+- It takes much that DynamoDB refuses. Here each request is held against `local.dynamodb_limits`.
+  What is refused fails the test, unless the test says that it means it (`refused_by_dynamodb`).
 - It measures a whole item for each attribute that is set, and searches for a service's methods at
   each request. Here a small item is not measured, and the methods are found once.
 """
 
+import json
 import threading
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from typing import Any
 
 import pytest
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.exceptions import ResourceNotFoundException
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
+from local.dynamodb_limits import Refused, Typed, check
+from tests.integration.account import REGION
+
 _TURN = threading.RLock()
+_REFUSED: list[str] = []
+"""Why, since the test began."""
 _process = BotocoreStubber.process_request
 _transact = DynamoDBBackend.transact_write_items
 _structure = BaseJSONSerializer._serialize_type_structure
@@ -46,8 +58,47 @@ def make_exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
+    service, _, operation = _text(request.headers.get("X-Amz-Target", "")).partition(".")
     with _TURN:
+        if service == "DynamoDB_20120810":
+            try:
+                check(operation, json.loads(request.body), _standing)
+            except Refused as refused:
+                _REFUSED.append(str(refused))
+                return 400, {}, json.dumps(refused.members())
         return _process(stubber, request)
+
+
+def _text(header: str | bytes) -> str:
+    return header if isinstance(header, str) else header.decode()
+
+
+def _standing(table: str, key: Typed) -> Typed | None:
+    try:
+        item = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_item(table, dict(key))
+    except ResourceNotFoundException:
+        return None
+    return item.to_json()["Attributes"] if item else None
+
+
+@contextmanager
+def refused_by_dynamodb() -> Iterator[list[str]]:
+    """What DynamoDB refuses in this block is meant; its reasons, as they come."""
+    before = len(_REFUSED)
+    meant: list[str] = []
+    try:
+        yield meant
+    finally:
+        meant += _REFUSED[before:]
+        del _REFUSED[before:]
+
+
+@contextmanager
+def nothing_refused() -> Iterator[None]:
+    """What DynamoDB refuses in this block is a failure, even if the code has coped with it."""
+    _REFUSED.clear()
+    yield
+    assert not _REFUSED, _REFUSED
 
 
 def _all_or_nothing(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:

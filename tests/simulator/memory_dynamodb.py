@@ -1,7 +1,7 @@
 """A DynamoDB of one process: the calls that `Table` makes, without indexes, fast and exact.
 
 It is for models of many thousand runs, which moto is too slow for. `test_memory_dynamodb.py` holds
-it against moto.
+it against moto. Requests are held against `local.dynamodb_limits`.
 """
 
 import functools
@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from local.dynamodb_limits import MAX_PAGE_BYTES, Refused, check, item_bytes
 from patchbay.platform.dynamodb_client import DynamoDBError
 
 type Typed = dict[str, Any]
@@ -39,6 +40,7 @@ class MemoryClient:
 
     def query(self, **request: Any) -> Any:
         """With the key conditions of `Table.query`."""
+        self._check("Query", request)
         condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
         pk = values[":pk"]["S"]
         keys = self._sort_keys.get(pk, [])
@@ -53,7 +55,7 @@ class MemoryClient:
         if start := request.get("ExclusiveStartKey"):
             after = start["sk"]["S"]
             keys = [key for key in keys if (key > after if forward else key < after)]
-        page = keys[: request.get("Limit")]
+        page = self._page(pk, keys[: request.get("Limit")])
         items = [dict(self._items[pk, key]) for key in page]
         if projected := request.get("ProjectionExpression"):
             names = request["ExpressionAttributeNames"]
@@ -65,11 +67,13 @@ class MemoryClient:
         return answer
 
     def batch_get_item(self, **request: Any) -> Any:
+        self._check("BatchGetItem", request)
         [(name, asked)] = request["RequestItems"].items()
         found = [self._items.get(_place(key)) for key in asked["Keys"]]
         return {"Responses": {name: [dict(item) for item in found if item is not None]}}
 
     def get_item(self, **request: Any) -> Any:
+        self._check("GetItem", request)
         item = self._items.get(_place(request["Key"]))
         return {} if item is None else {"Item": dict(item)}
 
@@ -83,6 +87,7 @@ class MemoryClient:
         return self._single("Delete", request)
 
     def transact_write_items(self, **whole: Any) -> Any:
+        self._check("TransactWriteItems", whole)
         token = whole["ClientRequestToken"]
         if token in self._done:
             return {}
@@ -104,7 +109,25 @@ class MemoryClient:
         self._done.add(token)
         return {}
 
+    def _check(self, operation: str, request: Mapping[str, Any]) -> None:
+        try:
+            check(operation, request, lambda _, key: self._items.get(_place(dict(key))))
+        except Refused as refused:
+            raise DynamoDBError(
+                operation, refused.code, refused.message, details=refused.details
+            ) from None
+
+    def _page(self, pk: str, keys: list[str]) -> list[str]:
+        """As much of these as a page has."""
+        left = MAX_PAGE_BYTES
+        for place, key in enumerate(keys):
+            left -= item_bytes(self._items[pk, key])
+            if left < 0:
+                return keys[:place]
+        return keys
+
     def _single(self, kind: str, request: Mapping[str, Any]) -> Any:
+        self._check(f"{kind}Item", request)
         if not self._holds(request):
             standing = self._items.get(_place(request.get("Key") or request["Item"]))
             details = {} if standing is None else {"Item": dict(standing)}

@@ -259,7 +259,19 @@ class Table:
         its `<index>_pk` and `<index>_sk`. A page ends at `limit` items or at DynamoDB's 1 MB.
         `attributes` leaves the others out of the answer, though not out of the cost. If not
         `consistent`, for half the price, the page may be as it was a moment before.
+
+        A range without a place in it is empty. A page that starts beyond the end of the range is
+        too, and one that starts before its beginning starts there: DynamoDB refuses all three, but
+        a range may have moved on since the page before was read.
         """
+        sk_name = f"{index}_sk" if index else "sk"
+        if between and between[0] > between[1]:
+            return Page([], None)
+        side = _side(start[sk_name], prefix, between) if start else 0
+        if side:
+            if (side < 0) == newest_first:
+                return Page([], None)
+            start = None
         names = {"#pk": f"{index}_pk" if index else "pk"}
         values: dict[str, Any] = {":pk": pk}
         expression = "#pk = :pk"
@@ -270,7 +282,7 @@ class Table:
             expression += " AND begins_with(#sk, :prefix)"
             values[":prefix"] = prefix
         if between or prefix:
-            names["#sk"] = f"{index}_sk" if index else "sk"
+            names["#sk"] = sk_name
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": expression,
@@ -485,6 +497,15 @@ def pause_seconds(attempt: int) -> float:
     """
     longest = min(0.2, 0.01 * 2**attempt)
     return random.uniform(0, longest)  # noqa: S311 - spreads load, guards nothing
+
+
+def _side(sort_key: str, prefix: str, between: tuple[str, str] | None) -> int:
+    """0 within a range, -1 before it, 1 after it."""
+    if between:
+        return (sort_key > between[1]) - (sort_key < between[0])
+    if sort_key.startswith(prefix):
+        return 0
+    return 1 if sort_key > prefix else -1
 
 
 _ACTION: Final = {Put: "Put", Delete: "Delete", Check: "ConditionCheck", Update: "Update"}

@@ -1,0 +1,46 @@
+"""Refuses what DynamoDB refuses, where MiniStack would take it: `local.dynamodb_limits`.
+
+What an update makes of an item MiniStack measures itself.
+"""
+
+import json
+
+from local.dynamodb_limits import Refused, check
+from local.ministack.bodies import App, Receive, Scope, Send, received_again, whole_body
+
+_DYNAMODB = "DynamoDB_20120810"
+
+
+def limited(app: App) -> App:
+    """The same application, without these requests."""
+
+    async def limiting(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        target = headers.get(b"x-amz-target", b"").decode("latin-1")
+        service, _, operation = target.partition(".")
+        if service != _DYNAMODB:
+            await app(scope, receive, send)
+            return
+        body = await whole_body(receive)
+        if body is None:  # the caller is gone
+            return
+        try:
+            check(operation, json.loads(body))
+        except Refused as refused:
+            await _refuse(send, refused)
+            return
+        except (KeyError, TypeError, ValueError):
+            pass  # it is malformed, which MiniStack says in DynamoDB's words
+        await app(scope, received_again(body, receive), send)
+
+    return limiting
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    body = json.dumps(refused.members()).encode()
+    headers = [
+        (b"content-type", b"application/x-amz-json-1.0"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
