@@ -177,8 +177,13 @@ def _of_others(operation: str, params: dict[str, Any]) -> Iterator[Part]:
             resource = arn("AWS::KMS::Key", params["KeyId"])
             yield Part(action, resource, ((CONTEXT_KEYS, context),))
         case "secretsmanager":
+            if names := params.get("SecretIdList"):
+                # A batch has no resource, and needs the permission to read each of its secrets.
+                yield Part(action, "*")
+                action = "secretsmanager:GetSecretValue"
             # AWS adds a hyphen and six characters to the name.
-            yield Part(action, arn("secret", f"{params['SecretId']}-a1B2c3"))
+            for name in names or [params["SecretId"]]:
+                yield Part(action, arn("secret", f"{name}-a1B2c3"))
 
 
 @pytest.fixture

@@ -339,7 +339,7 @@ def test_a_store_that_does_not_respond_is_named_as_such(
     def out(*_: Any, **__: Any) -> Any:
         raise TemporarilyUnavailable
 
-    monkeypatch.setattr("patchbay.connections.secret_references.call", out)
+    monkeypatch.setattr("patchbay.connections.secrets_manager.call", out)
     path = f"{tenant.connectors}/sources/{source['id']}"
     answer = tenant.client.post(f"{path}/test", {})
     assert answer.json["code"] == "secret_store_unavailable"

@@ -138,6 +138,10 @@ class KeyRing:
         """
         return self._key(organization_id, number, now, make=False)
 
+    def are_open(self, wanted: Iterable[tuple[str, int]], now: datetime) -> bool:
+        """Whether all of these keys are in memory."""
+        return all(self._kept(*one, now) for one in wanted)
+
     def read_ahead(
         self, wanted: Iterable[tuple[str, int]], now: datetime
     ) -> frozenset[tuple[str, int]]:

@@ -7,7 +7,8 @@ is used.
 
 A caller who may edit endpoints need not know a secret to name it. So the secret itself says where
 it may be sent: by a tag that names an integration and its destination, and the hash of the binding.
-Only a person with access to the secret in AWS can set it. It is read each time before the value is.
+Only a person with access to the secret in AWS can set it. It is judged each time that the value is
+used.
 
 The value is a JSON object of secret names and strings, under the same rules as secrets that are
 entered.
@@ -15,14 +16,14 @@ entered.
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchbay.connections.endpoint_model import Secrets
-from patchbay.platform.aws import Refused, call, client
+from patchbay.connections.secrets_manager import PERMITTING, SecretUnreadable, secrets_of_run
 from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied
 from patchbay.platform.logging import logger
 from patchbay.platform.problem_messages import listing
@@ -38,16 +39,9 @@ _FORM: Final = re.compile(
 """The names that CreateSecret allows, without empty parts."""
 
 _MAX_NAME: Final = 512
-_MISSING: Final = ("ResourceNotFoundException", "InvalidRequestException")
-"""It does not exist, or is marked for deletion."""
-
-_CLOSED: Final = ("AccessDeniedException", "DecryptionFailure")
-"""Its resource policy or its KMS key forbids reading it."""
-
 _DOES_NOT_EXIST: Final = "names a secret that does not exist"
 _NOT_READABLE: Final = "names a secret that its policy or its KMS key does not let Patchbay read"
 
-_TAG_PREFIX: Final = "patchbay:permits:"
 _MAX_TAG_VALUE: Final = 255
 _NOT_IN_A_TAG: Final = re.compile(r"[^A-Za-z0-9 +=._:/@-]")
 """What tags may have: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html"""
@@ -96,7 +90,7 @@ class PermittingTag:
                 value += more
                 break
             value += f" {place}"
-        return cls(f"{_TAG_PREFIX}{digest}", value)
+        return cls(f"{PERMITTING}{digest}", value)
 
     def __str__(self) -> str:
         return f"Key={self.key},Value='{self.value}'"
@@ -145,28 +139,21 @@ def read_reference(
 
     Raises `ReferenceUnusable`, and `TemporarilyUnavailable` if Secrets Manager does not respond.
     """
-    secrets = client("secretsmanager")
-    described = _answer(secrets.describe_secret, reference)
-    if "DeletedDate" in described:
-        raise ReferenceUnusable("secret_not_found", _DOES_NOT_EXIST)
-    if {"Key": tag.key, "Value": tag.value} not in described.get("Tags", []):
-        raise ReferenceUnusable(
-            "secret_not_permitted",
-            f"names a secret that does not permit this use: to permit it, set the tag {tag} on it",
-        )
-    response = _answer(secrets.get_secret_value, reference)
-    if "SecretString" not in response:
-        raise ReferenceUnusable("config_invalid", "names a secret that is not text")
-    return _secrets(response["SecretString"], release)
-
-
-def _answer(operation: Callable[..., Any], reference: SecretReference) -> Any:
-    """The response of an operation on the secret. Raises as `read_reference`."""
+    secrets = secrets_of_run()
     try:
-        return call(operation, expected=(*_MISSING, *_CLOSED), SecretId=reference.name)
-    except Refused as refused:
-        message = _DOES_NOT_EXIST if refused.code in _MISSING else _NOT_READABLE
+        if secrets.tags(reference.name).get(tag.key) != tag.value:
+            raise ReferenceUnusable(
+                "secret_not_permitted",
+                "names a secret that does not permit this use: to permit it, set the tag "
+                f"{tag} on it",
+            )
+        value = secrets.value(reference.name)
+    except SecretUnreadable as unreadable:
+        message = _DOES_NOT_EXIST if unreadable.is_missing else _NOT_READABLE
         raise ReferenceUnusable("secret_not_found", message) from None
+    if value.text is None:
+        raise ReferenceUnusable("config_invalid", "names a secret that is not text")
+    return _secrets(value.text, release)
 
 
 def _named(text: str, own: str) -> bool | None:

@@ -5,14 +5,18 @@ is sent) as additional data: copied to another endpoint, or read for another des
 not open. An endpoint may refer to a secret of AWS Secrets Manager instead. The vault reads both.
 """
 
-import functools
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from patchbay.connections.data_key_model import DeletedDataKeys, DeletionQuery, Resealed
@@ -20,6 +24,7 @@ from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import GRANTS, SECRETS, key_of, secret_key
 from patchbay.connections.secret_references import PermittingTag, SecretReference, read_reference
+from patchbay.connections.secrets_manager import AHEAD_SECONDS, secrets_of_run
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
@@ -160,18 +165,38 @@ class Vault:
         return secrets
 
     def read_ahead(self, items: Iterable[Item | None], now: datetime) -> list[Item]:
-        """Opens the data keys that sealed items are under together; other items are left out.
+        """Opens the data keys that sealed items are under, and reads the secrets that endpoints
+        refer to: side by side, and no longer than `AHEAD_SECONDS`.
 
         What is not opened here is opened, or fails, when an item is. Returns the items whose data
         key is gone: since they were read, they may have been sealed under another.
         """
-        sealed = [(_data_key_of(item), item) for item in items if item and "sealed" in item]
+        found = [item for item in items if item]
+        sealed = [(_data_key_of(item), item) for item in found if "sealed" in item]
+        wanted = {key for key, _ in sealed}
+        opening = None
+        if not self.keys.are_open(wanted, now):
+            opening = _begun(partial(self.keys.read_ahead, wanted, now))
+        if names := self._referred(found):
+            secrets_of_run().read_ahead(names)
+        if opening is None:
+            return []
         try:
-            gone = self.keys.read_ahead({key for key, _ in sealed}, now)
-        except TemporarilyUnavailable:
+            gone = opening.result(timeout=AHEAD_SECONDS)
+        except (TemporarilyUnavailable, TimeoutError):
             logger.warning("data keys not read ahead")
             return []
         return [item for key, item in sealed if key in gone]
+
+    def _referred(self, items: Iterable[Item]) -> set[str]:
+        """The names of the secrets that the endpoints among these items refer to."""
+        names = set()
+        for item in items:
+            if reference := item.get("secret_ref"):
+                with suppress(InternalError):  # said where it is used
+                    owner = item["organization_id"]
+                    names.add(SecretReference.stored(reference, owner, self.keys.region).name)
+        return names
 
     def item(self, key: Key) -> Item | None:
         """An item that may have something sealed, as it stands now."""
@@ -227,7 +252,7 @@ class Vault:
         )
         resealed, unreadable = 0, []
         for item in page.items:
-            attempt = functools.partial(self._resealed, organization_id, item, now)
+            attempt = partial(self._resealed, organization_id, item, now)
             try:
                 resealed += serially(attempt)
             except (InternalError, SecretsLost):
@@ -366,6 +391,20 @@ class _SealedItems:
 
     items: list[Item]
     next_start: Position | None
+
+
+def _begun[T](work: Callable[[], T]) -> Future[T]:
+    """In a thread of its own: a call of KMS that hangs takes longer than a page may wait."""
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)  # raised where it is waited for
+
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True).start()
+    return result
 
 
 def _data_key_of(item: Item) -> tuple[str, int]:

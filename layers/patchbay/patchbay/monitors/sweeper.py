@@ -40,6 +40,7 @@ from patchbay.connection_tests.preparation import (
     Preparations,
     SliceUsed,
 )
+from patchbay.connections.secrets_manager import reading_once
 from patchbay.monitors.lanes import sweeps_of_rest
 from patchbay.monitors.page_network import LOOK_SECONDS, LooksAtOwnNetwork, PageNetwork
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
@@ -174,8 +175,12 @@ class Sweeper:
         self._limits = limits or SweepLimits()
 
     def run(self, messages: Sequence[SweepMessage], remaining: Callable[[], float]) -> SweepResult:
-        """Does the sweeps of one delivery. `remaining` returns the function's remaining seconds."""
-        return asyncio.run(self._run(messages, remaining))
+        """Does the sweeps of one delivery. `remaining` returns the function's remaining seconds.
+
+        A secret of Secrets Manager is read once for all of them.
+        """
+        with reading_once():
+            return asyncio.run(self._run(messages, remaining))
 
     async def _run(
         self, messages: Sequence[SweepMessage], remaining: Callable[[], float]
