@@ -1,6 +1,7 @@
 """Monitors on the local cloud: the schedule, the queue and the functions as they are deployed."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from local.emulator import REGION
 from local.provider import provider
 from local.sam import STACK_NAME
 from tests.e2e.harness import Stack, Tenant, Watched
@@ -146,3 +148,42 @@ def goes_down_and_comes_up(
     resolved = told(1)
     assert (resolved["type"], resolved["data"]["resolution"]) == ("alert.resolved", "recovered")
     assert resolved["data"]["alert_id"] == firing["data"]["alert_id"]
+
+
+def test_a_monitor_reads_the_secret_that_a_source_refers_to(
+    stack: Stack, tenant: Tenant, schedule: Schedule
+) -> None:
+    with provider() as server:
+        # Given a monitored connection of a source that refers to a secret, which permits it
+        tenant.publish_asking(server.port)
+        name = f"patchbay/{tenant.organization_id}/tracker"
+        source = {
+            "name": "x",
+            "integration": f"{tenant.slug}/tracker",
+            "variables": {"path": "me"},
+            "secret_ref": f"aws://secretsmanager/{REGION}/{name}",
+        }
+        source_id = tenant.post(f"{tenant.connectors}/sources", source).body["id"]
+        secrets = stack.aws("secretsmanager")
+        secrets.create_secret(Name=name, SecretString='{"api_key": "right-key"}')
+        refused = tenant.post(f"{tenant.connectors}/sources/{source_id}/test", {}, 200).body
+        shown = re.search(r"Key=(\S+),Value='([^']*)'", refused["message"])
+        assert shown, refused
+        secrets.tag_resource(SecretId=name, Tags=[{"Key": shown[1], "Value": shown[2]}])
+        monitor = {"enabled": True, "interval": "1m"}
+        connection = {"name": "x", "source_id": source_id, "space": tenant.slug, "monitor": monitor}
+        made = tenant.post(f"{tenant.connectors}/connections", connection).body["id"]
+        # When minutes pass, of which other tests may have used up the first ones
+        tests = f"{tenant.connectors}/connections/{made}/tests"
+        minute = datetime.now(UTC).replace(second=0, microsecond=0) + 3 * MINUTE
+
+        def tick() -> list[dict[str, Any]]:
+            nonlocal minute
+            minute += MINUTE
+            schedule.fire(minute)
+            found: list[dict[str, Any]] = tenant.get(tests)["items"]
+            return found
+
+        [*_, first] = until(tick, bool, 240)
+        # Then the function may read it, by the policies of the template
+        assert (first["status"], first["trigger"]) == ("succeeded", "monitor")
