@@ -283,14 +283,33 @@ def _longest_in(tokens: Sequence[str]) -> int:
 def _check_expressions(request: Mapping[str, Any]) -> None:
     """Lengths and operators of expressions, and what stands for names and values (`LIMITS`). Each
     of these is used (`EXPRESSIONS`)."""
-    names = request.get("ExpressionAttributeNames", {})
-    values = request.get("ExpressionAttributeValues", {})
+    names = request.get("ExpressionAttributeNames")
+    values = request.get("ExpressionAttributeValues")
+    _check_form(
+        tuple((field, request[field]) for field in _EXPRESSIONS if field in request),
+        None if names is None else frozenset(names),
+        None if values is None else frozenset(values),
+    )
+    substituted = 0
+    for one, name in (names or {}).items():
+        substituted += len(one) + len(name.encode())
+    for one, value in (values or {}).items():
+        _check_value(value)
+        substituted += len(one) + value_bytes(value)
+    if substituted > MAX_SUBSTITUTIONS:
+        raise Refused("The names and values of expressions have more than 2 MB", LIMITS)
+
+
+@functools.lru_cache(4096)
+def _check_form(
+    expressions: tuple[tuple[str, str], ...],
+    names: frozenset[str] | None,
+    values: frozenset[str] | None,
+) -> None:
+    """The expressions of a request, by their fields, and what it gives for them."""
     used_names: set[str] = set()
     used_values: set[str] = set()
-    for field in _EXPRESSIONS:
-        expression = request.get(field)
-        if expression is None:
-            continue
+    for field, expression in expressions:
         if not expression:
             raise Refused(f"{field} can't be empty", LIMITS)
         if len(expression.encode()) > MAX_EXPRESSION:
@@ -302,24 +321,16 @@ def _check_expressions(request: Mapping[str, Any]) -> None:
             raise Refused(f"{field} has an IN of {read.longest_in} operands", LIMITS)
         used_names |= read.names
         used_values |= read.values
-    for field, given, used in (
-        ("ExpressionAttributeNames", names, used_names),
-        ("ExpressionAttributeValues", values, used_values),
-    ):
-        if field in request and not given:
+    for kind, given, used in (("Names", names, used_names), ("Values", values, used_values)):
+        field = f"ExpressionAttribute{kind}"
+        if given is not None and not given:
             raise Refused(f"{field} must not be empty", EXPRESSIONS)
-        if unused := given.keys() - used:
+        if unused := (given or frozenset()) - used:
             raise Refused(f"{field} has what no expression uses: {sorted(unused)}", EXPRESSIONS)
-        if undefined := used - given.keys():
+        if undefined := used - (given or frozenset()):
             raise Refused(f"{field} lacks {sorted(undefined)}", EXPRESSIONS)
-        if any(len(one.encode()) > MAX_REFERENCE for one in given):
+        if any(len(one.encode()) > MAX_REFERENCE for one in used):
             raise Refused(f"{field} has a reference of more than 255 bytes", LIMITS)
-    for value in values.values():
-        _check_value(value)
-    substituted = sum(len(one.encode()) + len(name.encode()) for one, name in names.items())
-    substituted += sum(len(one.encode()) + value_bytes(value) for one, value in values.items())
-    if substituted > MAX_SUBSTITUTIONS:
-        raise Refused("The names and values of expressions have more than 2 MB", LIMITS)
 
 
 # ------------------------------------------------------------------- updates

@@ -33,6 +33,7 @@ class MemoryClient:
         self._sort_keys: dict[str, list[str]] = {}
         """Of each partition, in order."""
         self._done: set[str] = set()
+        self._sizes: dict[tuple[str, str], int] = {}
 
     def scan_items(self) -> list[Typed]:
         """All items, as they are."""
@@ -121,7 +122,7 @@ class MemoryClient:
         """As much of these as a page has."""
         left = MAX_PAGE_BYTES
         for place, key in enumerate(keys):
-            left -= item_bytes(self._items[pk, key])
+            left -= self._sizes[pk, key]
             if left < 0:
                 return keys[:place]
         return keys
@@ -152,6 +153,7 @@ class MemoryClient:
         if place not in self._items:
             insort(self._sort_keys.setdefault(place[0], []), place[1])
         self._items[place] = item
+        self._sizes[place] = item_bytes(item)
 
     def remove(self, pk: str, sk: str) -> None:
         """Deletes an item, as the service does when it has expired."""
