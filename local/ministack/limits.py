@@ -1,14 +1,19 @@
 """Refuses what DynamoDB refuses, where MiniStack would take it: `local.dynamodb_limits`.
 
-What an update makes of an item MiniStack measures itself.
+What an update makes of an item MiniStack measures itself. Tables that are not Patchbay's have other
+keys, which the limits know nothing of: they are left to MiniStack.
 """
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from local.dynamodb_limits import Refused, check
 from local.ministack.bodies import App, Receive, Scope, Send, received_again, whole_body
 
 _DYNAMODB = "DynamoDB_20120810"
+_OURS = ("IntegrationsTable", "EventsTable")
+"""What the names have that CloudFormation gives to the tables of template.yaml."""
 
 
 def limited(app: App) -> App:
@@ -25,7 +30,9 @@ def limited(app: App) -> App:
         if body is None:  # the caller is gone
             return
         try:
-            check(operation, json.loads(body))
+            request = json.loads(body)
+            if all(any(ours in name for ours in _OURS) for name in _tables(request)):
+                check(operation, request)
         except Refused as refused:
             await _refuse(send, refused)
             return
@@ -34,6 +41,15 @@ def limited(app: App) -> App:
         await app(scope, received_again(body, receive), send)
 
     return limiting
+
+
+def _tables(request: Mapping[str, Any]) -> Iterator[str]:
+    yield from request.get("RequestItems", ())
+    if "TableName" in request:
+        yield request["TableName"]
+    for action in request.get("TransactItems", ()):
+        for one in action.values():
+            yield one["TableName"]
 
 
 async def _refuse(send: Send, refused: Refused) -> None:

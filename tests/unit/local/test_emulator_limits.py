@@ -8,8 +8,8 @@ import pytest
 
 from local.ministack.limits import limited
 
-PUT = {"TableName": "T", "Item": {"pk": {"S": "a"}, "sk": {"S": "b"}}}
-EMPTY = {"TableName": "T", "Item": {"pk": {"S": "a"}, "sk": {"S": ""}}}
+PUT = {"TableName": "x-EventsTable-1", "Item": {"pk": {"S": "a"}, "sk": {"S": "b"}}}
+EMPTY = {"TableName": "x-EventsTable-1", "Item": {"pk": {"S": "a"}, "sk": {"S": ""}}}
 
 
 class Call:
@@ -59,6 +59,7 @@ def test_what_dynamodb_refuses_does_not_reach_it() -> None:
     ("target", "content"),
     [
         ("DynamoDB_20120810.PutItem", json.dumps(PUT)),
+        ("DynamoDB_20120810.PutItem", json.dumps(EMPTY | {"TableName": "things"})),
         ("DynamoDB_20120810.PutItem", "{"),
         ("DynamoDB_20120810.PutItem", "{}"),
         ("DynamoDB_20120810.DescribeTable", '{"TableName": "T"}'),

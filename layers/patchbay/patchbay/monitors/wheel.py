@@ -117,6 +117,8 @@ class Sweep:
 
     @classmethod
     def decode(cls, body: dict[str, Any]) -> Self:
+        if "#" not in body["slot"]:
+            raise ValueError("a slot without a partition")
         return cls(
             from_text(body["minute"]),
             body["slot"],
