@@ -98,7 +98,9 @@ def nothing_refused() -> Iterator[None]:
     """What DynamoDB refuses in this block is a failure, even if the code has coped with it."""
     _REFUSED.clear()
     yield
-    assert not _REFUSED, _REFUSED
+    refused = list(_REFUSED)
+    _REFUSED.clear()
+    assert not refused, refused
 
 
 def _all_or_nothing(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
