@@ -1,7 +1,7 @@
 """What other benches measured, for `cost` and `scale`: each figure with the command that prints it.
 
-Replace what a command prints now; the tables of docs/costs.md and docs/scale.md are then written
-again by `python -m bench.cost --markdown` and `python -m bench.scale --markdown`.
+Replace what a command prints now; the tables of docs/costs.md and docs/operating/scale.md are then
+written again by `python -m bench.cost --markdown` and `python -m bench.scale --markdown`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """A deployment of 10⁶ connections at 5 minutes, simulated: what breaks first, and at what size.
 
     PYTHONPATH=functions:layers/patchbay:. .venv/bin/python -m bench.scale
-    … -m bench.scale --markdown    the tables of docs/scale.md
+    … -m bench.scale --markdown    the tables of docs/operating/scale.md
 
 Nothing is measured here. The costs of a test, a plan, a space, and a day are what other benches
 measured (`measured.SCALE`); the limits are those of the template, of the product, and of AWS. An
@@ -279,7 +279,7 @@ def rows() -> list[Row]:
 
 
 def markdown() -> str:
-    """The tables of docs/scale.md."""
+    """The tables of docs/operating/scale.md."""
     as_it_is, raised = worlds()
     at_once = as_it_is.limits.concurrency
     lines = ["| | part | breaks beyond | throttles from | its limit |", "|---|---|---|---|---|"]
