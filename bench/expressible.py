@@ -14,13 +14,13 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
 from typing import Any, Final
 
 from patchbay_importers.nango import CODE_OF_ITS_OWN
 
+from bench.drafts import draft_of
 from bench.report import Row, Skipped
 
 GOALS: Final = {"OAUTH2": 87, "OAUTH2_CC": 80}
@@ -304,7 +304,7 @@ class Draft:
 
 def refusal(name: str, entry: Mapping[str, Any]) -> str | None:
     """Why a provider can't be expressed; None if publishing takes its draft."""
-    from patchbay.registry.model import Integration, NewIntegration
+    from patchbay.registry.model import NewIntegration
     from patchbay.registry.publishing import draft_problems
 
     if name in CODE_OF_ITS_OWN:
@@ -324,19 +324,7 @@ def refusal(name: str, entry: Mapping[str, Any]) -> str | None:
             "authConfig": auth_config,
         }
     )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    draft = Integration(
-        **new.model_dump(),
-        id="int_1",
-        organization_id="org_1",
-        created_by="list",
-        current_version=None,
-        deleted_at=None,
-        created_at=at,
-        updated_at=at,
-        revision=1,
-    )
-    problems = draft_problems(draft)
+    problems = draft_problems(draft_of(new))
     return f"{problems[0].pointer} {problems[0].message}" if problems else None
 
 

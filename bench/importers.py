@@ -11,7 +11,6 @@ passes, is another question: what a list does by code is counted, too.
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from patchbay_importers.imported import Imported, totals
 from patchbay_importers.refusals import ImportRefused
 from patchbay_importers.source_files import read_document
 
+from bench.drafts import draft_of
 from bench.report import Row, Skipped
 
 PUBLISHED_GOAL: Final = 84
@@ -28,7 +28,6 @@ CHECKED_GOAL: Final = 36
 AIRBYTE_GOAL: Final = 86
 """Percent."""
 
-_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _OF_FILES: Final = frozenset({"version", "documentation"})
 """What only a file has."""
 
@@ -40,7 +39,7 @@ def problems_of_definition(definition: Mapping[str, Any]) -> list[str]:
     from pydantic import ValidationError
 
     from patchbay.platform.validation import problems_of
-    from patchbay.registry.model import Integration, NewIntegration
+    from patchbay.registry.model import NewIntegration
     from patchbay.registry.publishing import draft_problems
 
     body = {name: value for name, value in definition.items() if name not in _OF_FILES}
@@ -49,19 +48,7 @@ def problems_of_definition(definition: Mapping[str, Any]) -> list[str]:
     except ValidationError as error:
         problems = problems_of(error)
     else:
-        problems = draft_problems(
-            Integration(
-                **new.model_dump(),
-                id="int_1",
-                organization_id="org_1",
-                created_by="key_1",
-                current_version=None,
-                deleted_at=None,
-                created_at=_AT,
-                updated_at=_AT,
-                revision=1,
-            )
-        )
+        problems = draft_problems(draft_of(new))
     return [f"{problem.pointer}: {problem.message}" for problem in problems]
 
 

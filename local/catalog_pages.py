@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from local import catalog
 from local.paths import LAYER, ROOT
+from local.written_files import settle
 
 PAGES: Final = ROOT / "docs/catalog"
 _NOTE: Final = (
@@ -171,23 +172,14 @@ def _cell(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """The command line."""
     sys.path.insert(0, str(LAYER))
-    written = pages(catalog.read())
-    present = {path.name: path.read_text() for path in PAGES.glob("*.md")}
-    if "--check" in arguments:
-        stale = sorted(
-            name for name in {*written, *present} if written.get(name) != present.get(name)
-        )
-        for name in stale:
-            print(
-                f"patchbay: docs/catalog/{name} is out of date: make catalog-pages", file=sys.stderr
-            )
-        return 1 if stale else 0
-    PAGES.mkdir(exist_ok=True)
-    for name in {*present} - {*written}:
-        (PAGES / name).unlink()
-    for name, text in written.items():
-        (PAGES / name).write_text(text)
-    return 0
+    wanted = {PAGES / name: text for name, text in pages(catalog.read()).items()}
+    return settle(
+        wanted,
+        "make catalog-pages",
+        check="--check" in arguments,
+        present=list(PAGES.glob("*.md")),
+        name=lambda path: f"docs/catalog/{path.name}",
+    )
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from local.openapi_failures import share_failures
 from local.openapi_schemas import describe_answers, drop_unused, tidy
 from local.openapi_words import Wordless, explain
 from local.template_routes import TEMPLATE, template
+from local.written_files import settle
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.cookies import SESSION_COOKIE
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
@@ -381,14 +382,7 @@ def main() -> int:
         DOCUMENT: json.dumps(made, indent=1, ensure_ascii=False) + "\n",
         TEMPLATE: template(apis()),
     }
-    stale = [path for path, text in wanted.items() if path.read_text() != text]
-    if "--check" not in sys.argv:
-        for path in stale:
-            path.write_text(wanted[path])
-        return 0
-    for path in stale:
-        print(f"{path.name} is out of date: run `make openapi` and commit it", file=sys.stderr)
-    return 1 if stale else 0
+    return settle(wanted, "make openapi", check="--check" in sys.argv)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from local.sdk_types import (
     quoted,
     wrapped,
 )
+from local.written_files import settle
 
 METHODS: Final = ROOT / "local/sdk_methods.toml"
 PACKAGE: Final = ROOT / "client/patchbay_sdk"
@@ -409,18 +410,8 @@ def main() -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
-    stale = [
-        name
-        for name, text in wanted.items()
-        if not (PACKAGE / name).exists() or (PACKAGE / name).read_text() != text
-    ]
-    if "--check" not in sys.argv:
-        for name in stale:
-            (PACKAGE / name).write_text(wanted[name])
-        return 0
-    for name in stale:
-        print(f"client/patchbay_sdk/{name} is out of date: `make sdk`, commit it", file=sys.stderr)
-    return 1 if stale else 0
+    files = {PACKAGE / name: text for name, text in wanted.items()}
+    return settle(files, "make sdk", check="--check" in sys.argv)
 
 
 if __name__ == "__main__":

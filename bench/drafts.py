@@ -1,0 +1,26 @@
+"""A draft as a deployment has it, to ask the product what it says of a definition."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from patchbay.registry.model import Integration, NewIntegration
+
+_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def draft_of(new: "NewIntegration") -> "Integration":
+    """The draft right after its create."""
+    from patchbay.registry.model import Integration
+
+    return Integration(
+        **new.model_dump(),
+        id="int_1",
+        organization_id="org_1",
+        created_by="key_1",
+        current_version=None,
+        deleted_at=None,
+        created_at=_AT,
+        updated_at=_AT,
+        revision=1,
+    )
