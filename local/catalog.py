@@ -5,6 +5,10 @@
 
 A file is the body of `POST /v1/integrations` without `workspaceId`, with the `version` to publish
 and, for its readers, links to the provider's `documentation`, each by the fact that is from there.
+`reviewed` is the day on which the authentication and every request of its checks were read in what
+the provider itself publishes: pages of its documentation, or its own description of its API. A file
+without it has facts that nobody has read there since they were written.
+
 `--folder` reads a folder of your own. `--lint` says what is wrong with the files, by the rules of
 publishing, and calls nothing.
 
@@ -15,12 +19,14 @@ of a release (`visibility`, `trustTier`, `retentionTier`) is changed without one
 import argparse
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from local.client import Answer, Client
@@ -40,6 +46,9 @@ _BESIDE = {"visibility": "private", "trustTier": "community"}
 """What an integration has beside its releases, and the catalog shows."""
 
 
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
 @dataclass(frozen=True)
 class Entry:
     """One file of the catalog."""
@@ -48,6 +57,7 @@ class Entry:
     definition: dict[str, Any]
     documentation: Any = None
     file: str = ""
+    reviewed: Any = None
 
     @property
     def key(self) -> str:
@@ -62,7 +72,8 @@ def read(folder: Path = CATALOG) -> list[Entry]:
         try:
             content = json.loads(path.read_text())
             documentation = content.pop("documentation", None)
-            entry = Entry(content.pop("version"), content, documentation, path.name)
+            reviewed = content.pop("reviewed", None)
+            entry = Entry(content.pop("version"), content, documentation, path.name, reviewed)
             entry.key  # noqa: B018 - an entry without one is none
             entries.append(entry)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
@@ -119,8 +130,38 @@ def lint(entries: Sequence[Entry]) -> list[str]:
                 revision=1,
             )
             wrong += [(problem.pointer, problem.message) for problem in draft_problems(draft)]
+        if entry.reviewed is not None:
+            wrong += [("/reviewed", text) for text in _review_problems(entry, is_sound=not wrong)]
         found += [f"{entry.file}: {pointer} {message}" for pointer, message in wrong]
     return found
+
+
+def _review_problems(entry: Entry, *, is_sound: bool) -> Iterator[str]:
+    """Why the entry can't say that it was reviewed on that day."""
+    if not _is_day(entry.reviewed):
+        yield "is not a day such as 2026-11-29"
+    elif date.fromisoformat(entry.reviewed) > datetime.now(UTC).date():
+        yield "is in the future"
+    sources = entry.documentation if isinstance(entry.documentation, dict) else {}
+    if is_sound and (missing := sorted(_facts(entry.definition) - sources.keys())):
+        yield f"needs a link under /documentation for: {', '.join(missing)}"
+
+
+def _facts(definition: Mapping[str, Any]) -> set[str]:
+    """What a review reads: how requests authenticate, which scopes they need, and each step."""
+    steps = definition["manifest"].get("checks", {}).get("steps", [])
+    scopes = ["scopes"] if definition.get("authConfig", {}).get("type") == "oauth2" else []
+    return {"authentication", *scopes, *(step["name"] for step in steps)}
+
+
+def _is_day(value: Any) -> bool:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_https(link: Any) -> bool:

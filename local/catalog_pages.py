@@ -52,9 +52,11 @@ def _index(entries: list[catalog.Entry]) -> Iterator[str]:
     yield from (_NOTE, "", "# The catalog", "")
     publishers = {entry.definition["publisher"] for entry in entries}
     yield f"{len(entries)} integrations of {len(publishers)} providers. The page of each links the"
-    yield "provider's own documentation of its facts. None was tried with an account of a provider,"
-    yield "and not every linked page was read again for this release: please report what differs."
-    yield "None is made or endorsed by its provider: all are of the tier `community`."
+    yield "provider's own documentation of its facts. None was tried with an account of a provider:"
+    yield "please report what differs. None is made or endorsed by its provider: all are of the"
+    yield "tier `community`."
+    yield ""
+    yield from _reviews(entries)
     by_category = defaultdict(list)
     for entry in entries:
         by_category[entry.definition["manifest"]["category"]].append(entry)
@@ -63,14 +65,27 @@ def _index(entries: list[catalog.Entry]) -> Iterator[str]:
             "",
             f"## {category}",
             "",
-            "| integration | key | authentication |",
-            "|---|---|---|",
+            "| integration | key | authentication | reviewed |",
+            "|---|---|---|---|",
         )
         for entry in sorted(members, key=lambda one: str(one.definition["name"]).lower()):
             definition = entry.definition
             link = f"[{definition['name']}]({definition['slug']}.md)"
-            yield f"| {link} | `{entry.key}` | {definition['authConfig']['type']} |"
+            how, when = definition["authConfig"]["type"], entry.reviewed or "no"
+            yield f"| {link} | `{entry.key}` | {how} | {when} |"
     yield ""
+
+
+def _reviews(entries: list[catalog.Entry]) -> Iterator[str]:
+    days = sorted(entry.reviewed for entry in entries if entry.reviewed)
+    count = f"{len(days)} of {len(entries)}"
+    when = f" from {days[0]} to {days[-1]}" if days else ""
+    if days and days[0] == days[-1]:
+        when = f" on {days[0]}"
+    yield f"{count} were reviewed{when}: how they authenticate and every request"
+    yield "of their checks were read in what the provider itself publishes, which is the linked pages"
+    yield "or its own description of its API. The facts of the others were not checked since they"
+    yield "were written."
 
 
 def _page(entry: catalog.Entry) -> Iterator[str]:
@@ -81,6 +96,7 @@ def _page(entry: catalog.Entry) -> Iterator[str]:
     yield f"| key, version | `{entry.key}`, {entry.version} |"
     yield f"| category | {manifest['category']} |"
     yield f"| trust tier | {definition.get('trustTier', 'community')} |"
+    yield f"| reviewed | {entry.reviewed or 'not since it was written'} |"
     yield f"| capabilities | {', '.join(manifest.get('capabilities', [])) or 'none'} |"
     yield from ("", "## What a customer enters", "")
     yield from _fields(definition)

@@ -170,6 +170,7 @@ class Entry:
     version: str
     documentation: dict[str, str]
     body: dict[str, Any]
+    reviewed: str | None
 
     @property
     def slug(self) -> str:
@@ -183,7 +184,8 @@ class Entry:
 
 def read(path: Path) -> Entry:
     body = json.loads(path.read_text())
-    return Entry(path, body.pop("version"), body.pop("documentation"), body)
+    reviewed = body.pop("reviewed", None)
+    return Entry(path, body.pop("version"), body.pop("documentation"), body, reviewed)
 
 
 ENTRIES: Final = [read(path) for path in FILES]
@@ -424,6 +426,49 @@ def test_lint_finds_what_publishing_would(
         "copy.json: /hue",
         "crm.json: /slug",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "problem"),
+    [
+        ("2026-11-29", None),
+        ("2999-01-01", "is in the future"),
+        ("2026-11-31", "is not a day such as 2026-11-29"),
+        ("20261129", "is not a day such as 2026-11-29"),
+        (True, "is not a day such as 2026-11-29"),
+    ],
+)
+def test_a_review_has_a_day_that_has_been(
+    tmp_path: Path, reviewed: object, problem: str | None
+) -> None:
+    source = {"documentation": {"authentication": "https://docs.example.com"}}
+    (tmp_path / "crm.json").write_text(json.dumps(FILE | source | {"reviewed": reviewed}))
+    found = catalog.lint(catalog.read(tmp_path))
+    assert found == ([f"crm.json: /reviewed {problem}"] if problem else [])
+
+
+def test_a_review_needs_a_link_for_each_fact(tmp_path: Path) -> None:
+    # given an entry that says of neither its authentication nor its step where they are from
+    step = {"name": "user", "kind": "http", "request": {"url": "https://api.example.com/me"}}
+    checks = {"manifest": {"checks": {"steps": [step]}}}
+    (tmp_path / "crm.json").write_text(json.dumps(FILE | checks | {"reviewed": "2026-11-29"}))
+
+    # when
+    found = catalog.lint(catalog.read(tmp_path))
+
+    # then
+    needed = "needs a link under /documentation for: authentication, user"
+    assert f"crm.json: /reviewed {needed}" in found
+
+
+def test_what_is_for_readers_is_not_published(tmp_path: Path) -> None:
+    (tmp_path / "crm.json").write_text(json.dumps(FILE | {"reviewed": "2026-11-29"}))
+    [entry] = catalog.read(tmp_path)
+    assert not entry.definition.keys() & {"version", "documentation", "reviewed"}
+
+
+def test_the_catalog_passes_its_lint() -> None:
+    assert catalog.lint(catalog.read()) == []
 
 
 def test_make_logs_knows_every_function() -> None:
