@@ -1,0 +1,71 @@
+"""Definition files: one integration each, as those of Patchbay's own catalog.
+
+A file is the body of `POST /v1/integrations` without `workspaceId`, with the `version` to publish
+and, for its readers, links to the provider's `documentation`. Its `$schema` is for editors, and
+goes no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
+
+
+@dataclass(frozen=True)
+class DefinitionFile:
+    """One integration, as its author wrote it."""
+
+    json: JsonFile
+    version: Any
+    """The release to publish; None if the file has none."""
+    documentation: Any
+    definition: dict[str, Any]
+    """The body of a create, without `workspaceId`."""
+
+    @classmethod
+    def of(cls, file: JsonFile) -> DefinitionFile:
+        content = {name: value for name, value in file.value.items() if name != "$schema"}
+        version = content.pop("version", None)
+        documentation = content.pop("documentation", None)
+        return cls(file, version, documentation, content)
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.json.name
+
+    @property
+    def key(self) -> str:
+        """How sources name the integration: `publisher/slug`."""
+        return f"{self.definition.get('publisher')}/{self.definition.get('slug')}"
+
+
+def read_definition(path: Path) -> DefinitionFile:
+    """The definition of a file. Raises `Unreadable`, and `OSError`."""
+    return DefinitionFile.of(read_json_file(path))
+
+
+def read_definitions(paths: Iterable[Path]) -> tuple[list[DefinitionFile], list[FileProblem]]:
+    """The definitions of files and folders, and what could not be read. Raises `OSError`."""
+    found: list[DefinitionFile] = []
+    problems: list[FileProblem] = []
+
+    def read(file: Path) -> None:
+        try:
+            found.append(read_definition(file))
+        except Unreadable as unreadable:
+            problems.extend(unreadable.problems)
+
+    for path in paths:
+        for file in definition_paths(path):
+            read(file)
+    return found, problems
+
+
+def definition_paths(path: Path) -> list[Path]:
+    """A file itself, or the JSON files of a folder, by name."""
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
