@@ -34,6 +34,7 @@ CATEGORIES: Final = frozenset(
         *("payments", "crm", "messaging", "email", "developer-tools", "storage", "database"),
         *("vector-db", "ai-llm", "analytics", "project-management", "calendar"),
         *("helpdesk", "sms", "infrastructure"),
+        *("identity",),
     }
 )
 
@@ -121,6 +122,32 @@ PROVIDERS: Final = {
     "pingdom": Provider("developer-tools", ("docs.pingdom.com",)),
     "better-stack": Provider("developer-tools", ("betterstack.com",)),
     "new-relic": Provider("developer-tools", ("docs.newrelic.com",)),
+    "deepl": Provider("ai-llm", ("developers.deepl.com",)),
+    "dnsimple": Provider("infrastructure", ("developer.dnsimple.com",)),
+    "klaviyo": Provider("email", ("developers.klaviyo.com",)),
+    "mollie": Provider("payments", ("docs.mollie.com",)),
+    "okta": Provider(
+        "identity",
+        (
+            "developer.okta.com",
+            "github.com/okta",
+        ),
+    ),
+    "turso": Provider("database", ("docs.turso.tech",)),
+    "workos": Provider(
+        "identity",
+        (
+            "workos.com",
+            "github.com/workos",
+        ),
+    ),
+    "clerk": Provider(
+        "identity",
+        (
+            "clerk.com",
+            "github.com/clerk",
+        ),
+    ),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
 }
 
@@ -150,6 +177,9 @@ SAMPLES: Final = {
     "user": "app",
 }
 SAMPLES_OF_ENTRY: Final = {
+    "turso": {"organization_slug": "my-org"},
+    "okta": {"domain": "acme.okta.com"},
+    "dnsimple": {"account_id": "1010"},
     "statuspage": {"page_id": "kctbh9vrtdwd"},
     "grafana": {"base_url": "https://acme.grafana.net"},
     "databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"},
