@@ -155,7 +155,8 @@ sdk-check: .venv/.stamp ## The Python SDK is that of the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk --check
 
 .PHONY: catalog-check
-catalog-check: .venv/.stamp ## The pages of docs/catalog are those of catalog/
+catalog-check: .venv/.stamp ## The entries of catalog/ can be published, and docs/catalog has their pages
+	$(BIN)/patchbay lint catalog
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.catalog_pages --check
 
 .PHONY: api-lint
@@ -222,7 +223,7 @@ mutants: .venv/.stamp ## Change the code that decides, and see that its tests no
 .PHONY: tools
 tools: .venv/.stamp .local/sam/.stamp .local/ministack/.stamp
 
-.venv/.stamp: pyproject.toml uv.lock client/pyproject.toml .local/python
+.venv/.stamp: pyproject.toml uv.lock client/pyproject.toml layers/patchbay/pyproject.toml .local/python
 	@$(call install,the project's packages,setup,$(UV) sync --locked)
 	@touch $@
 

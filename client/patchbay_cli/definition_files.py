@@ -1,8 +1,8 @@
 """Definition files: one integration each, as those of Patchbay's own catalog.
 
 A file is the body of `POST /v1/integrations` without `workspaceId`, with the `version` to publish
-and, for its readers, links to the provider's `documentation`. Its `$schema` is for editors, and
-goes no further.
+and, for its readers, links to the provider's `documentation`, and the day on which somebody
+`reviewed` it there. Its `$schema` is for editors, and goes no further.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class DefinitionFile:
     version: Any
     """The release to publish; None if the file has none."""
     documentation: Any
+    reviewed: Any
     definition: dict[str, Any]
     """The body of a create, without `workspaceId`."""
 
@@ -31,7 +32,8 @@ class DefinitionFile:
         content = {name: value for name, value in file.value.items() if name != "$schema"}
         version = content.pop("version", None)
         documentation = content.pop("documentation", None)
-        return cls(file, version, documentation, content)
+        reviewed = content.pop("reviewed", None)
+        return cls(file, version, documentation, reviewed, content)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,75 @@
+"""The engine of a deployment, in this process: `patchbay-engine`, which the extra `dev` installs.
+
+Only this package's modules that begin with `engine` import it, and only when they are called.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from patchbay_cli.definition_files import DefinitionFile
+from patchbay_cli.json_files import FileProblem
+from patchbay_cli.run import CommandFailed
+
+if TYPE_CHECKING:
+    from patchbay.registry.model import Integration, NewIntegration
+
+_PYTHON: Final = (3, 13)
+"""That of the functions."""
+
+
+def require_engine(command: str) -> None:
+    """Raises `CommandFailed` if the engine is not installed."""
+    with suppress(ModuleNotFoundError):
+        # A package of this name that is somebody else's has no registry.
+        if find_spec("patchbay.registry") is not None:
+            return
+    have = sys.version_info[:2]
+    runs = "" if have == _PYTHON else f", which runs on Python 3.13 (this is {have[0]}.{have[1]})"
+    raise CommandFailed(
+        f"patchbay {command} needs Patchbay's engine{runs}: pip install 'patchbay-sdk[dev]'"
+    )
+
+
+def definition_problems(file: DefinitionFile) -> tuple[list[FileProblem], Integration | None]:
+    """Why an integration can't be published, by the rules of publishing itself; and its draft, if
+    it can be one. Whether its dependencies exist is not looked up."""
+    from patchbay.platform.errors import Problem
+    from patchbay.platform.strict_json import compact
+    from patchbay.platform.validation import problems_of, with_known_fields
+    from patchbay.registry.model import NewIntegration
+    from patchbay.registry.publishing import draft_problems
+    from pydantic import ValidationError
+
+    draft: Integration | None = None
+    try:
+        body = compact({**file.definition, "workspaceId": "of-a-deployment"})
+        new = NewIntegration.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        found: list[Problem] = with_known_fields(problems_of(error), NewIntegration)
+    else:
+        draft = _draft_of(new)
+        found = draft_problems(draft)
+    return [file.json.problem(problem.pointer, problem.message) for problem in found], draft
+
+
+def _draft_of(new: NewIntegration) -> Integration:
+    from patchbay.platform.clock import utc_now
+    from patchbay.platform.ids import new_id
+    from patchbay.registry.model import Integration
+
+    now = utc_now()
+    return Integration(
+        **dict(new),
+        id=new_id("int", now),
+        current_version=None,
+        created_by="you",
+        deleted_at=None,
+        created_at=now,
+        updated_at=now,
+        organization_id=new_id("org", now),
+        revision=1,
+    )
