@@ -35,6 +35,7 @@ CATEGORIES: Final = frozenset(
         *("vector-db", "ai-llm", "analytics", "project-management", "calendar"),
         *("helpdesk", "sms", "infrastructure"),
         *("identity",),
+        *("accounting", "design", "social"),
     }
 )
 
@@ -149,11 +150,20 @@ PROVIDERS: Final = {
         ),
     ),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
+    "box": Provider("storage", ("developer.box.com", "github.com/box")),
+    "canva": Provider("design", ("www.canva.dev", "github.com/canva-sdks")),
+    "discord": Provider("messaging", ("docs.discord.com",)),
+    "x": Provider("social", ("docs.x.com",)),
+    "dropbox": Provider("storage", ("dropbox.tech", "github.com/dropbox")),
+    "xero": Provider("accounting", ("developer.xero.com", "github.com/XeroAPI")),
+    "miro": Provider("project-management", ("developers.miro.com", "github.com/miroapp")),
 }
 
 POSTS_THAT_READ: Final = {
     # These change nothing, by their documentation.
     "https://slack.com/api/auth.test",
+    "https://api.dropboxapi.com/2/files/list_folder",
+    "https://api.dropboxapi.com/2/users/get_current_account",
 }
 
 # For variables without a default or an enum.
@@ -183,6 +193,8 @@ SAMPLES_OF_ENTRY: Final = {
     "statuspage": {"page_id": "kctbh9vrtdwd"},
     "grafana": {"base_url": "https://acme.grafana.net"},
     "databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"},
+    "x": {"user_id": "2244994945"},
+    "xero": {"tenant_id": "fe79f7dd-b6d4-4a92-ba7b-538af6289c58"},
 }
 SECRET: Final = "sample-secret-0123456789"
 _CLIENT: Final = trustme.CA().issue_cert("client.example.com")

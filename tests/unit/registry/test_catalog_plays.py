@@ -66,7 +66,12 @@ def secret(name: str, *, is_right: bool = True) -> str:
 def hosts() -> tuple[str, ...]:
     """The hosts that are played, as the requests of the answers name them."""
     requests = [right["request"] for one in PLAYED for right in answers_of(one.slug)["right"]]
-    return tuple(sorted({request.split("/")[2] for request in requests}))
+    for one in PLAYED:
+        oauth = answers_of(one.slug).get("oauth", {})
+        parts = [oauth.get(name) for name in ("exchange", "lookup", "refresh")]
+        parts += oauth["revocation"] if isinstance(oauth.get("revocation"), list) else []
+        requests += [part["request"] for part in parts if isinstance(part, dict)]
+    return tuple(sorted({re.split("[/?]", request)[2] for request in requests}))
 
 
 @cache
@@ -127,12 +132,13 @@ class Provider:
 
     def credential(self) -> dict[str, str]:
         return {
-            name.lower(): _sent(re.sub("<([a-z_]+)>", lambda found: secret(found[1]), value))
+            name.lower(): with_base64(re.sub("<([a-z_]+)>", lambda found: secret(found[1]), value))
             for name, value in self.answers["credential"].items()
         }
 
 
-def _sent(value: str) -> str:
+def with_base64(value: str) -> str:
+    """A header as it is sent: what stands after `Basic ` is in base64 then."""
     scheme, _, pair = value.partition(" ")
     return f"Basic {base64.b64encode(pair.encode()).decode()}" if scheme == "Basic" else value
 
