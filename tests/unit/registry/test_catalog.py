@@ -149,6 +149,38 @@ PROVIDERS: Final = {
             "github.com/clerk",
         ),
     ),
+    "elevenlabs": Provider(
+        "ai-llm",
+        (
+            "elevenlabs.io",
+            "help.elevenlabs.io",
+        ),
+    ),
+    "deepgram": Provider("ai-llm", ("developers.deepgram.com",)),
+    "mistral": Provider("ai-llm", ("docs.mistral.ai",)),
+    "cohere": Provider("ai-llm", ("docs.cohere.com",)),
+    "meilisearch": Provider(
+        "database",
+        (
+            "www.meilisearch.com",
+            "github.com/meilisearch",
+        ),
+    ),
+    "algolia": Provider(
+        "database",
+        (
+            "www.algolia.com",
+            "github.com/algolia",
+        ),
+    ),
+    "adyen": Provider(
+        "payments",
+        (
+            "docs.adyen.com",
+            "github.com/Adyen",
+        ),
+    ),
+    "checkly": Provider("developer-tools", ("www.checklyhq.com",)),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
     "box": Provider("storage", ("developer.box.com", "github.com/box")),
     "canva": Provider("design", ("www.canva.dev", "github.com/canva-sdks")),
@@ -187,6 +219,9 @@ SAMPLES: Final = {
     "user": "app",
 }
 SAMPLES_OF_ENTRY: Final = {
+    "checkly": {"account_id": "d43967ee-81db-4e0b-a18c-06be5c995288"},
+    "algolia": {"application_id": "abcdefghij"},
+    "meilisearch": {"base_url": "https://ms-1.fra.meilisearch.io"},
     "turso": {"organization_slug": "my-org"},
     "okta": {"domain": "acme.okta.com"},
     "dnsimple": {"account_id": "1010"},
