@@ -21,12 +21,18 @@ _PYTHON: Final = (3, 13)
 """That of the functions."""
 
 
-def require_engine(command: str) -> None:
-    """Raises `CommandFailed` if the engine is not installed."""
+def has_engine() -> bool:
+    """Whether the engine is installed."""
     with suppress(ModuleNotFoundError):
         # A package of this name that is somebody else's has no registry.
-        if find_spec("patchbay.registry") is not None:
-            return
+        return find_spec("patchbay.registry") is not None
+    return False
+
+
+def require_engine(command: str) -> None:
+    """Raises `CommandFailed` if the engine is not installed."""
+    if has_engine():
+        return
     have = sys.version_info[:2]
     runs = "" if have == _PYTHON else f", which runs on Python 3.13 (this is {have[0]}.{have[1]})"
     raise CommandFailed(

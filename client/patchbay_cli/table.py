@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "connections": Lazy("patchbay_cli.connections", "connections", "List what is connected."),
     "install-link": Lazy("patchbay_cli.install_link", "install_link", "Make a link to connect by."),
     "events": Lazy("patchbay_cli.events", "events", "Import events from a file."),
+    "import": Lazy("patchbay_cli.imports", "imports", "Import definitions from other tools."),
     "rotate": Lazy("patchbay_cli.rotate", "rotate", "Give many sources new secrets."),
     "upgrade": Lazy("patchbay_cli.upgrade", "upgrade", "Upgrade all of an integration."),
     "lint": Lazy("patchbay_cli.lint", "lint", "Say what is wrong with definition files."),

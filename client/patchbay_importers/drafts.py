@@ -35,6 +35,15 @@ class Origin:
         return f"Imported from {self.source}. License: {self.license}."
 
 
+_NOTE: Final = re.compile(r"Imported from (?P<source>.+)\. License: .+\.\Z", re.DOTALL)
+
+
+def source_of(description: str | None) -> str | None:
+    """From where an import made the definition with this description; None if none did."""
+    found = _NOTE.search(description or "")
+    return found and found["source"]
+
+
 def slug_of(name: str) -> str:
     """A slug of letters, digits, and hyphens; `imported` for a name that has none of them."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -153,6 +162,7 @@ class Draft:
             manifest["secretsSchema"] = _object_schema(self.secrets, self.required_secrets)
         if self.steps:
             manifest["checks"] = {"steps": self.steps}
+        links = [url for url in self.documentation if is_https(url)]
         about = one_line(self.description, MAX_DESCRIPTION - len(self.origin.note) - 1)
         return {
             "publisher": self.publisher,
@@ -161,7 +171,8 @@ class Draft:
             "name": one_line(self.title, 120) or slug_of(self.name),
             "description": f"{about} {self.origin.note}".strip()[:MAX_DESCRIPTION],
             "visibility": "private",
-            "documentation": [url for url in self.documentation if is_https(url)],
+            # A file without a link has no empty list of them.
+            **({"documentation": links} if links else {}),
             "variablesSchema": _object_schema(self.variables, self.required),
             "authConfig": self.auth,
             "manifest": manifest,

@@ -10,7 +10,7 @@ import json
 import math
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from patchbay_importers.refusals import ImportRefused
 
@@ -23,13 +23,16 @@ MAX_VALUES: Final = 5_000_000
 def read_document(path: Path) -> Any:
     """The content of a file, with names that are all strings. Raises ImportRefused."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ImportRefused(str(path), f"has more than {MAX_FILE_BYTES} bytes")
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            return read_stream(stream)
     except OSError as error:
         reason = error.strerror or "an error of the file system"
         raise ImportRefused(str(path), f"can't be read: {reason}") from error
-    return parse_document(content)
+
+
+def read_stream(stream: BinaryIO) -> Any:
+    """The same of a stream, of which no more is read than a file may have."""
+    return parse_document(stream.read(MAX_FILE_BYTES + 1))
 
 
 def parse_document(content: bytes) -> Any:
@@ -58,7 +61,12 @@ def _json(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise ImportRefused(
+            "", "is not JSON, and YAML needs: pip install 'patchbay-sdk[importers]'"
+        ) from error
 
     # The parser in C is 8 times as fast, and not on all machines.
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

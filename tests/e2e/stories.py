@@ -57,8 +57,8 @@ class Step:
 
 def documents() -> list[str]:
     """The documents that have a story, as paths from the project's root."""
-    readmes = [ROOT / "README.md", ROOT / "client/README.md"]
-    candidates = [*readmes, *sorted((ROOT / "docs").glob("*.md"))]
+    clients = [ROOT / "client/README.md", ROOT / "client/importing.md"]
+    candidates = [ROOT / "README.md", *clients, *sorted((ROOT / "docs").glob("*.md"))]
     return [str(path.relative_to(ROOT)) for path in candidates if _BLOCK.search(path.read_text())]
 
 

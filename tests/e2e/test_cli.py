@@ -144,3 +144,73 @@ def test_an_operator_looks_exports_and_erases(stack: Stack, tenant: Tenant, tmp_
     [erasure] = operator.json("erase", tenant.organization_id, "--confirm", tenant.organization_id)
     assert erasure["status"] in ("queued", "erasing")
     assert operator("erase", tenant.organization_id, "--status").startswith(tenant.organization_id)
+
+
+REGISTRY = {
+    "sources": [
+        {
+            "name": "Tracker",
+            "dockerRepository": "airbyte/source-of-airbyte",
+            "spec": {
+                "connectionSpecification": {
+                    "type": "object",
+                    "properties": {"api_key": {"type": "string", "airbyte_secret": True}},
+                }
+            },
+        }
+    ]
+}
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "Of OpenAPI", "version": "1"},
+    "servers": [{"url": "https://api.tracker.example"}],
+    "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+    "security": [{"key": []}],
+    "paths": {"/me": {"get": {"responses": {"200": {"description": "Who it is"}}}}},
+}
+COLLECTION = {
+    "info": {"name": "Of Postman"},
+    "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{token}}"}]},
+    "item": [{"name": "Me", "request": {"url": {"raw": "https://api.tracker.example/me"}}}],
+}
+NANGO = """
+{slug}:
+  display_name: Tracker
+  auth_mode: API_KEY
+  proxy:
+    base_url: https://api.tracker.example
+    headers:
+      authorization: Bearer ${{apiKey}}
+    verification: {{method: GET, endpoints: [/me]}}
+"""
+
+
+def test_definitions_are_imported_as_drafts(
+    tenant: Tenant, patchbay: CommandLine, tmp_path: Path
+) -> None:
+    # Given a list, a registry, a document, and a collection
+    files = {
+        "nango": ("providers.yaml", NANGO.format(slug="of-nango")),
+        "airbyte": ("registry.json", json.dumps(REGISTRY)),
+        "openapi": ("openapi.json", json.dumps(DOCUMENT)),
+        "postman": ("collection.json", json.dumps(COLLECTION)),
+    }
+    for kind, (name, content) in files.items():
+        (tmp_path / name).write_text(content)
+        arguments = ["import", kind, str(tmp_path / name), "--publisher", tenant.slug]
+        # When it is imported twice
+        [first] = patchbay.json(*arguments)
+        [again] = patchbay.json(*arguments)
+        # Then there is one draft of it, and nothing is published
+        assert (first["state"], first["actions"], first["problems"]) == ("draft", ["created"], [])
+        assert (again["id"], again["actions"]) == (first["id"], ["unchanged"])
+    drafts = tenant.get("/v1/integrations")["items"]
+    assert {one["currentVersion"] for one in drafts} == {None}
+    assert {one["visibility"] for one in drafts} == {"private"}
+    assert sorted(one["slug"] for one in drafts) == [
+        *("of-nango", "of-openapi", "of-postman", "source-of-airbyte")
+    ]
+    # Unless that is asked for
+    nango = ["import", "nango", str(tmp_path / "providers.yaml"), "--publisher", tenant.slug]
+    assert "published" in patchbay(*nango, "--publish")
+    assert tenant.get(f"/v1/catalog/{tenant.slug}/of-nango")["currentVersion"] == "1.0.0"
