@@ -181,6 +181,51 @@ PROVIDERS: Final = {
         ),
     ),
     "checkly": Provider("developer-tools", ("www.checklyhq.com",)),
+    "mailgun": Provider(
+        "email",
+        (
+            "documentation.mailgun.com",
+            "github.com/mailgun",
+        ),
+    ),
+    "resend": Provider(
+        "email",
+        (
+            "resend.com",
+            "github.com/resend",
+        ),
+    ),
+    "typesense": Provider("database", ("typesense.org",)),
+    "logz-io": Provider(
+        "developer-tools",
+        (
+            "docs.logz.io",
+            "github.com/logzio",
+        ),
+    ),
+    "ably": Provider(
+        "messaging",
+        (
+            "ably.com",
+            "github.com/ably",
+        ),
+    ),
+    "mixpanel": Provider(
+        "analytics",
+        (
+            "docs.mixpanel.com",
+            "developer.mixpanel.com",
+            "github.com/mixpanel",
+        ),
+    ),
+    "recurly": Provider("payments", ("github.com/recurly",)),
+    "upstash": Provider(
+        "database",
+        (
+            "upstash.com",
+            "github.com/upstash",
+        ),
+    ),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
     "box": Provider("storage", ("developer.box.com", "github.com/box")),
     "canva": Provider("design", ("www.canva.dev", "github.com/canva-sdks")),
@@ -219,6 +264,9 @@ SAMPLES: Final = {
     "user": "app",
 }
 SAMPLES_OF_ENTRY: Final = {
+    "mixpanel": {"username": "patchbay.a1b2c3.mp-service-account", "project_id": "2195193"},
+    "ably": {"account_id": "VgQpOZ"},
+    "typesense": {"base_url": "https://xxx.a1.typesense.net"},
     "checkly": {"account_id": "d43967ee-81db-4e0b-a18c-06be5c995288"},
     "algolia": {"application_id": "abcdefghij"},
     "meilisearch": {"base_url": "https://ms-1.fra.meilisearch.io"},
