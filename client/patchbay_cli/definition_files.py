@@ -2,7 +2,8 @@
 
 A file is the body of `POST /v1/integrations` without `workspaceId`, with the `version` to publish
 and, for its readers, links to the provider's `documentation`, and the day on which somebody
-`reviewed` it there. Its `$schema` is for editors, and goes no further.
+`reviewed` it there. `changelog` is of that version, and `releases` says of which versions that they
+are deprecated or yanked. Its `$schema` is for editors, and goes no further.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class DefinitionFile:
     reviewed: Any
     definition: dict[str, Any]
     """The body of a create, without `workspaceId`."""
+    changelog: Any
+    """What is new in the release; None if the file does not say."""
+    releases: Any
+    """What is said about releases, by version: that they are `deprecated`, or `yanked`."""
 
     @classmethod
     def of(cls, file: JsonFile) -> DefinitionFile:
@@ -33,7 +38,9 @@ class DefinitionFile:
         version = content.pop("version", None)
         documentation = content.pop("documentation", None)
         reviewed = content.pop("reviewed", None)
-        return cls(file, version, documentation, reviewed, content)
+        changelog = content.pop("changelog", None)
+        releases = content.pop("releases", {})
+        return cls(file, version, documentation, reviewed, content, changelog, releases)
 
     @property
     def name(self) -> str:

@@ -18,6 +18,8 @@ class Exit(IntEnum):
     """The deployment failed, or was not reached, or a test failed through it."""
     UNKNOWN = 5
     """A test failed, and it can't be said who can fix it."""
+    CHANGES = 6
+    """There is something to do, and it was only asked for the plan."""
     USAGE = 64
     """The command was not understood. (The 2 of other programs is taken.)"""
     INTERRUPTED = 130

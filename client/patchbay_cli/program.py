@@ -30,7 +30,8 @@ root = LazyGroup(
     table=COMMANDS,
     help="What is connected, whether it works, and whether it has been working.",
     epilog=(
-        "Exit codes: 0 done; 1 refused, or done in part; 4 the deployment failed; 64 wrong usage. "
+        "Exit codes: 0 done; 1 refused, or done in part; 4 the deployment failed; 6 a plan has "
+        "changes; 64 wrong usage. "
         "Of a failed test: 2 customer, 3 provider, 4 platform, 5 unknown."
     ),
     params=[

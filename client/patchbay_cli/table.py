@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "rotate": Lazy("patchbay_cli.rotate", "rotate", "Give many sources new secrets."),
     "upgrade": Lazy("patchbay_cli.upgrade", "upgrade", "Upgrade all of an integration."),
     "lint": Lazy("patchbay_cli.lint", "lint", "Say what is wrong with definition files."),
+    "apply": Lazy("patchbay_cli.apply", "apply", "Make a deployment what a folder says."),
     "audit": Lazy("patchbay_cli.audit", "audit", "Show who changed what."),
     "export": Lazy("patchbay_cli.organizations", "export", "Export all that an organization has."),
     "erase": Lazy("patchbay_cli.organizations", "erase", "Erase an organization."),

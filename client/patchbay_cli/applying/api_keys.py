@@ -1,0 +1,99 @@
+"""API keys, by reference: the folder has their names and permissions, and never a key.
+
+A key can't be changed. One with other permissions needs another name, and callers need time to
+move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from patchbay_cli.applying.deployment import Deployment, Found
+from patchbay_cli.applying.edits import create
+from patchbay_cli.applying.folder import Identity, Wanted
+from patchbay_cli.applying.new_secrets import NewSecrets
+from patchbay_cli.applying.plan import CREATE, Change, Plan, Stage, Step
+
+if TYPE_CHECKING:
+    from patchbay_sdk import Patchbay
+
+
+def plan_api_keys(
+    plan: Plan,
+    wanted: Sequence[Wanted],
+    found: Mapping[Identity, list[Found]],
+    deployment: Deployment,
+    secrets: NewSecrets,
+) -> None:
+    for key in wanted:
+        there = found.get(key.identity, [])
+        problems = [one for existing in there[:1] for one in _problems(key.value, existing.value)]
+        if len(there) > 1:
+            problems.append(("/name", f"is the name of {len(there)}: revoke all but one"))
+        if problems:
+            plan.problems += [key.problem(at, message) for at, message in problems]
+        elif there and not secrets.is_expected(key.identity):
+            plan.unchanged.append(key.identity)
+        else:
+            plan.missing += secrets.problems(key, "/name", "its value")
+            lost = there[0].id if there else None
+            do = partial(_create, deployment.organization_id, key, secrets, lost)
+            step = Step(Stage.API_KEYS, do)
+            plan.changes.append(Change(CREATE, key.identity, key.where, [step]))
+
+
+def _problems(wants: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    message = "is another one at the deployment, and a key can't be changed: give it another name"
+    if sorted(wants["permissions"]) != sorted(has["permissions"]):
+        yield "/permissions", message
+    if wants.get("space") != has["space"]:
+        yield "/space", message
+    if "expires_at" in wants and not _same_time(wants["expires_at"], has["expires_at"]):
+        yield "/expires_at", message
+
+
+def _same_time(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    try:
+        return _time(one) == _time(other)
+    except ValueError:
+        return False
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _create(
+    organization_id: str, key: Wanted, secrets: NewSecrets, lost: str | None, client: Patchbay
+) -> None:
+    """`lost` is a key of this name, of a run that was cut off before it had the value.
+
+    The same request is answered with the same key for a day. After that, it makes another one, and
+    the first is revoked: nobody has it.
+    """
+    from patchbay_sdk.errors import ApiError
+
+    secrets.expect(key.identity)
+    try:
+        made = create(
+            lambda idempotency_key: client.api_keys.create(
+                organization_id=organization_id, **key.value, idempotency_key=idempotency_key
+            ),
+            lambda one: client.api_keys.get(organization_id=organization_id, key_id=one.id),
+            key.value,
+            key.identity,
+            organization_id,
+        )
+    except ApiError as error:
+        if error.status < 500:
+            # It was refused: there is no key whose value could be lost.
+            secrets.forget(key.identity)
+        raise
+    secrets.keep(key.identity, made.key)
+    if lost is not None and lost != made.id:
+        client.api_keys.revoke(organization_id=organization_id, key_id=lost)

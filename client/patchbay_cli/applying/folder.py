@@ -1,0 +1,235 @@
+"""What a folder says a deployment should have.
+
+    integrations/*.json   definition files, as those of Patchbay's own catalog
+    spaces/*.json         a space each; the name of the file is its slug
+    organization.json     sources, destinations, and API keys
+
+A folder that has none of these is one of definition files. All of it is read and checked before
+anything is asked of the deployment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from patchbay_cli.applying.shapes import (
+    DefinitionEntry,
+    OrganizationEntry,
+    Problem,
+    ReleaseRemarks,
+    SpaceEntry,
+    problems_of,
+)
+from patchbay_cli.definition_files import DefinitionFile
+from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
+
+ORGANIZATION: Final = "organization.json"
+SPACES: Final = "spaces"
+INTEGRATIONS: Final = "integrations"
+
+INTEGRATION: Final = "integration"
+SPACE: Final = "space"
+SOURCE: Final = "source"
+DESTINATION: Final = "destination"
+CONNECTION: Final = "connection"
+ALERT_RULE: Final = "alert_rule"
+API_KEY: Final = "api_key"
+
+_LISTS: Final = {"sources": SOURCE, "destinations": DESTINATION, "api_keys": API_KEY}
+_LISTS_OF_A_SPACE: Final = {"connections": CONNECTION, "alert_rules": ALERT_RULE}
+
+
+class Identity(NamedTuple):
+    """What a thing is called: it is the same thing in the folder and in the deployment."""
+
+    kind: str
+    name: str
+    space: str | None = None
+
+    def __str__(self) -> str:
+        within = "" if self.space is None else f" of {self.space}"
+        return f"{self.kind.replace('_', ' ')} {self.name}{within}"
+
+
+class Scope(NamedTuple):
+    """All things of one kind, in a space if they are in one."""
+
+    kind: str
+    space: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One thing that the folder has."""
+
+    identity: Identity
+    value: dict[str, Any]
+    file: JsonFile
+    pointer: str
+
+    @property
+    def where(self) -> str:
+        """`spaces/main.json:12:7`"""
+        place = self.file.place(self.pointer)
+        return f"{self.file.name}:{place.line}:{place.column}"
+
+    def problem(self, pointer: str, message: str) -> FileProblem:
+        """One at a place within this thing."""
+        return self.file.problem(self.pointer + pointer, message)
+
+
+@dataclass(frozen=True)
+class Definition(Wanted):
+    """An integration, and the release that it should have."""
+
+    version: str
+    changelog: str | None
+    remarks: Mapping[str, dict[str, Any]]
+    """What is said about releases, by version."""
+
+
+@dataclass
+class Folder:
+    """All that the files want."""
+
+    definitions: list[Definition] = field(default_factory=list)
+    things: list[Wanted] = field(default_factory=list)
+    scopes: set[Scope] = field(default_factory=set)
+    """What the folder speaks of: what else there is of it is not in the folder."""
+    workspace: str | None = None
+    """The space that new integrations are built in."""
+
+    def of(self, kind: str) -> list[Wanted]:
+        return [thing for thing in self.things if thing.identity.kind == kind]
+
+
+class FolderRefused(Exception):
+    """The folder can't be applied, and nothing was done."""
+
+    def __init__(self, problems: Iterable[FileProblem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def read_folder(path: Path) -> Folder:
+    """Raises `FolderRefused` with all that is wrong with its files, and `OSError`."""
+    folder = Folder()
+    problems: list[FileProblem] = []
+    parts = [path / INTEGRATIONS, path / SPACES, path / ORGANIZATION]
+    is_whole = any(part.exists() for part in parts)
+    definitions, spaces = _json_in(parts[0] if is_whole else path), _json_in(parts[1])
+    organization = [parts[2]] if parts[2].exists() else []
+    if not definitions and not spaces and not organization:
+        message = f"has no {INTEGRATIONS}/*.json, no {SPACES}/*.json, and no {ORGANIZATION}"
+        raise FolderRefused([FileProblem(str(path), "", message)])
+    for read, files in (
+        (_read_definition, definitions),
+        (_read_space, spaces),
+        (_read_organization, organization),
+    ):
+        for file in files:
+            problems += _problems_of(read, folder, file)
+    if definitions:
+        folder.scopes.add(Scope(INTEGRATION))
+    problems += _twice([*folder.definitions, *folder.things])
+    if problems:
+        raise FolderRefused(problems)
+    return folder
+
+
+def _problems_of(
+    read: Callable[[Folder, JsonFile, Path], Iterator[FileProblem]], folder: Folder, file: Path
+) -> list[FileProblem]:
+    try:
+        return list(read(folder, read_json_file(file), file))
+    except Unreadable as unreadable:
+        return unreadable.problems
+
+
+def _json_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
+
+
+def _read_definition(folder: Folder, json: JsonFile, _: Path) -> Iterator[FileProblem]:
+    file = DefinitionFile.of(json)
+    found = [
+        *problems_of(file.definition, DefinitionEntry),
+        *problems_of(file.version, str, "/version"),
+        *problems_of(file.changelog, str | None, "/changelog"),
+        *problems_of(file.releases, Mapping[str, ReleaseRemarks], "/releases"),
+    ]
+    yield from _at(json, found)
+    if not found:
+        definition, identity = file.definition, Identity(INTEGRATION, file.key)
+        remarks = file.releases
+        folder.definitions.append(
+            Definition(identity, definition, json, "", file.version, file.changelog, remarks)
+        )
+
+
+def _read_space(folder: Folder, json: JsonFile, path: Path) -> Iterator[FileProblem]:
+    value, slug = _without_schema(json), path.stem
+    found = list(problems_of(value, SpaceEntry))
+    yield from _at(json, found)
+    if not found:
+        lists = {name: value.pop(name) for name in _LISTS_OF_A_SPACE if name in value}
+        folder.things.append(Wanted(Identity(SPACE, slug), value, json, ""))
+        yield from _read_lists(folder, json, lists, _LISTS_OF_A_SPACE, slug)
+
+
+def _read_organization(folder: Folder, json: JsonFile, _: Path) -> Iterator[FileProblem]:
+    value = _without_schema(json)
+    found = list(problems_of(value, OrganizationEntry))
+    yield from _at(json, found)
+    if not found:
+        folder.workspace = value.pop("workspace", None)
+        yield from _read_lists(folder, json, value, _LISTS, None)
+
+
+def _read_lists(
+    folder: Folder,
+    json: JsonFile,
+    lists: Mapping[str, list[dict[str, Any]]],
+    kinds: Mapping[str, str],
+    space: str | None,
+) -> Iterator[FileProblem]:
+    for name, items in lists.items():
+        kind = kinds[name]
+        folder.scopes.add(Scope(kind, space))
+        for position, item in enumerate(items):
+            identity = Identity(kind, item["name"], space)
+            thing = Wanted(identity, item, json, f"/{name}/{position}")
+            folder.things.append(thing)
+            yield from _own_problems(thing)
+
+
+def _own_problems(thing: Wanted) -> Iterator[FileProblem]:
+    """What the shape of a thing can't say."""
+    value, kind = thing.value, thing.identity.kind
+    if kind == ALERT_RULE and "connection_id" in value["condition"]:
+        yield thing.problem(
+            "/condition/connection_id", "is of one deployment: name a connection of the space here"
+        )
+    if kind in (SOURCE, DESTINATION) and value.get("secrets") and value.get("secret_ref"):
+        yield thing.problem("/secret_ref", "is instead of secrets: it has both")
+
+
+def _without_schema(json: JsonFile) -> dict[str, Any]:
+    """`$schema` is for editors."""
+    return {name: value for name, value in json.value.items() if name != "$schema"}
+
+
+def _at(json: JsonFile, problems: Iterable[Problem]) -> Iterator[FileProblem]:
+    for pointer, message in problems:
+        yield json.problem(pointer, message)
+
+
+def _twice(things: Iterable[Wanted]) -> Iterator[FileProblem]:
+    first: dict[Identity, Wanted] = {}
+    for thing in things:
+        known = first.setdefault(thing.identity, thing)
+        if known is not thing:
+            yield thing.problem("", f"is called as another one, at {known.where}")

@@ -1,0 +1,69 @@
+"""Where secrets go that a deployment makes: each is shown once, and never printed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from patchbay_cli.applying.folder import Identity, Wanted
+from patchbay_cli.json_files import FileProblem
+from patchbay_cli.profiles import write_private
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_PENDING: Final = ".pending"
+
+
+class NewSecrets:
+    """A folder with a file for each, which only its owner may read."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self.written: list[Path] = []
+
+    def problems(self, thing: Wanted, pointer: str, what: str) -> Iterator[FileProblem]:
+        """Why a new secret could not be kept."""
+        if self._folder is None:
+            message = f"is new, and {what} is shown once: say where it goes, with --secrets-to"
+            yield thing.problem(pointer, message)
+
+    def keep(self, identity: Identity, secret: str, part: str = "") -> None:
+        """Also ends the wait for it."""
+        path = self._path(identity, part)
+        if path is None:
+            return
+        write_private(path, f"{secret}\n")
+        _pending(path).unlink(missing_ok=True)
+        self.written.append(path)
+
+    def expect(self, identity: Identity) -> None:
+        """Note that a secret is about to be made, so that a run that is cut off is known."""
+        path = self._path(identity)
+        if path is not None:
+            write_private(_pending(path), "")
+
+    def forget(self, identity: Identity) -> None:
+        """None was made."""
+        path = self._path(identity)
+        if path is not None:
+            _pending(path).unlink(missing_ok=True)
+
+    def is_expected(self, identity: Identity) -> bool:
+        path = self._path(identity)
+        return path is not None and _pending(path).exists()
+
+    def _path(self, identity: Identity, part: str = "") -> Path | None:
+        if self._folder is None:
+            return None
+        words = [identity.kind, identity.space, identity.name, part]
+        name = ".".join(_UNSAFE.sub("-", word).strip("-.") for word in words if word)
+        if _UNSAFE.search(identity.name):
+            # Two names may have the same letters.
+            name += f".{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
+        return self._folder / name
+
+
+def _pending(path: Path) -> Path:
+    return path.with_name(path.name + _PENDING)

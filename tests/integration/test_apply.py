@@ -1,0 +1,687 @@
+"""`patchbay apply` against the whole API: what a folder says, planned and done."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from patchbay_cli import profiles
+from patchbay_cli.program import main
+from patchbay_sdk import Request, Response
+
+from local.paths import CATALOG
+from patchbay.platform.masked_url import masked_url
+from tests.integration.api import Client
+from tests.integration.conftest import Tenant
+
+URL = "https://patchbay.example.com"
+READS = ("GET", "HEAD")
+PERMISSIONS = ["platform.integration.read", "platform.integration.manage"]
+
+
+@dataclass
+class Wire:
+    """Carries the requests of the SDK to the API in this process, and remembers them."""
+
+    sent: list[Request] = field(default_factory=list)
+    before: Callable[[Request], None] = lambda _: None
+    after: Callable[[Request], None] = lambda _: None
+
+    def send(self, request: Request) -> Response:
+        self.before(request)
+        self.sent.append(request)
+        headers = {name.lower().replace("-", "_"): text for name, text in request.headers.items()}
+        key = headers.pop("authorization").removeprefix("Bearer ")
+        parts = urlsplit(request.url)
+        target = unquote(parts.path) + (f"?{parts.query}" if parts.query else "")
+        body = None if request.content is None else request.content.decode()
+        answer = Client(key).call(request.method, target, body, headers)
+        self.after(request)
+        return Response(answer.status, answer.headers, answer.body)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    @property
+    def writes(self) -> list[str]:
+        """What was asked to change something, and is no dry run."""
+        return [
+            f"{one.method} {urlsplit(one.url).path}"
+            for one in self.sent
+            if one.method not in READS and "dry_run" not in one.url
+        ]
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    carrying = Wire()
+    monkeypatch.setattr("patchbay_sdk.client.HttpxTransport", lambda: carrying)
+    return carrying
+
+
+@pytest.fixture
+def apply(
+    tenant: Tenant,
+    wire: Wire,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Ran]:
+    """Applies the folder, as a pipeline does."""
+    for variable in (profiles.PROFILE_VARIABLE, profiles.SPACE_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv(profiles.ORGANIZATION_VARIABLE, raising=False)
+    monkeypatch.setenv(profiles.URL_VARIABLE, URL)
+    monkeypatch.setenv(profiles.KEY_VARIABLE, str(tenant.client.key))
+    monkeypatch.setenv(profiles.FOLDER_VARIABLE, str(tmp_path / "config"))
+
+    def run(*arguments: str, key: str | None = None) -> Ran:
+        if key is not None:
+            monkeypatch.setenv(profiles.KEY_VARIABLE, key)
+        capsys.readouterr()
+        # The functions of this process run one at a time, as in a Lambda.
+        code = main(["apply", str(tmp_path / "folder"), "--at-once", "1", *arguments])
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one thing of each kind."""
+    monkeypatch.setenv("CRM_KEY", "sk_live_4eC39HqLyjWDarjtT1zdp7dc")
+    monkeypatch.setenv("HOOK", "https://hooks.example.com/services/T0/B0/secret-path")
+    root = tmp_path / "folder"
+    write(root / "integrations/crm.json", DEFINITION)
+    write(root / "spaces/production.json", SPACE)
+    write(root / "organization.json", ORGANIZATION)
+    return root
+
+
+def write(path: Path, value: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2))
+
+
+DEFINITION: dict[str, Any] = {
+    "$schema": "https://example.com/definition.schema.json",
+    "publisher": "acme",
+    "slug": "crm",
+    "version": "1.0.0",
+    "name": "CRM",
+    "documentation": {"authentication": "https://docs.example.com"},
+    "variablesSchema": {
+        "type": "object",
+        "properties": {
+            "path": {"type": "string", "x-binding": "free"},
+            "page_size": {"type": "integer", "default": 50, "x-binding": "free"},
+        },
+    },
+    "authConfig": {"type": "api_key"},
+    "manifest": {
+        "configurationSchema": {
+            "type": "object",
+            "properties": {
+                "depth": {"type": "integer", "minimum": 1},
+                "lookback": {"type": "integer", "default": 30},
+            },
+        },
+        "checks": {
+            "timeoutMs": 2000,
+            "steps": [
+                {
+                    "name": "whoami",
+                    "kind": "http",
+                    "request": {"url": "https://api.example.com/{{variables.path}}"},
+                }
+            ],
+        },
+    },
+}
+SPACE = {
+    "name": "Production",
+    "record_deliveries": True,
+    "status_page": {"title": "Acme"},
+    "connections": [
+        {
+            "name": "Tickets",
+            "source": "CRM",
+            "configurations": {"depth": 3},
+            "monitor": {"enabled": True, "interval": "1h"},
+        }
+    ],
+    "alert_rules": [
+        {
+            "name": "Tickets are down",
+            "severity": "critical",
+            "condition": {"kind": "connection_down", "connection": "Tickets"},
+            "channels": [
+                {"kind": "eventbridge"},
+                {"kind": "webhook", "url": {"fromEnv": "HOOK"}},
+            ],
+        }
+    ],
+}
+ORGANIZATION = {
+    "workspace": "production",
+    "sources": [
+        {
+            "name": "CRM",
+            "integration": "acme/crm",
+            "version": "1.0.0",
+            "variables": {"path": "me"},
+            "secrets": {"api_key": {"fromEnv": "CRM_KEY"}},
+        }
+    ],
+    "api_keys": [
+        {"name": "back end", "permissions": ["platform.events.write"], "space": "production"}
+    ],
+}
+
+
+def edited(path: Path, edit: Callable[[Any], None]) -> None:
+    value = json.loads(path.read_text())
+    edit(value)
+    write(path, value)
+
+
+def test_an_empty_deployment_becomes_what_the_folder_says(
+    tenant: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire, tmp_path: Path
+) -> None:
+    # given a plan
+    plan = apply("--plan", "--json")
+    assert (plan.code, wire.writes) == (6, [])
+    actions = [(one["action"], one["kind"], one["name"]) for one in plan.lines]
+    assert actions[:6] == [
+        ("create", "space", "production"),
+        ("create", "integration", "acme/crm"),
+        ("create", "source", "CRM"),
+        ("create", "connection", "Tickets"),
+        ("create", "alert_rule", "Tickets are down"),
+        ("create", "api_key", "back end"),
+    ]
+
+    # when
+    secrets = tmp_path / "secrets"
+    done = apply("--yes", "--secrets-to", str(secrets))
+
+    # then
+    assert done.code == 0, done.err
+    [source] = tenant.client.get(f"{tenant.connectors}/sources").json["items"]
+    assert (source["secrets_set"], source["variables"]["path"]) == (["api_key"], "me")
+    [connection] = tenant.client.get(f"{tenant.connectors}/connections").json["items"]
+    assert (connection["space"], connection["monitor"]["enabled"]) == ("production", True)
+    space = tenant.client.get("/spaces/production").json
+    assert (space["record_deliveries"], space["status_page"]["title"]) == (True, "Acme")
+    [rule] = tenant.client.get("/spaces/production/alert-rules").json["items"]
+    assert rule["condition"]["connection_id"] == connection["id"]
+    assert {path.name.partition(".")[0] for path in secrets.iterdir()} == {"api_key", "alert_rule"}
+    for path in secrets.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_text().strip() not in done.out + done.err
+
+    # and a second apply changes nothing
+    wire.sent.clear()
+    again = apply("--yes", "--secrets-to", str(secrets))
+    assert (again.code, wire.writes) == (0, [])
+    assert again.out == "? api key test is not in the folder; it is the key of this run\n"
+    assert "Plan: 6 unchanged" in again.err
+
+
+def test_the_catalog_is_published_once(
+    operator: Tenant, apply: Callable[..., Ran], wire: Wire, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").symlink_to(CATALOG)
+    count = len(list(CATALOG.glob("*.json")))
+
+    done = apply("--yes", key=operator.client.key)
+
+    assert done.code == 0, done.err
+    assert f"{count} done, 0 failed, 0 not done." in done.err
+    assert len(operator.client.get("/v1/catalog?limit=100").json["items"]) == count
+    wire.sent.clear()
+    again = apply("--yes")
+    assert (again.code, again.out, wire.writes) == (0, "", [])
+
+
+@pytest.fixture
+def applied(folder: Path, apply: Callable[..., Ran], wire: Wire, tmp_path: Path) -> Path:
+    """The folder, which the deployment is as."""
+    ran = apply("--yes", "--secrets-to", str(tmp_path / "secrets"))
+    assert ran.code == 0, ran.err
+    wire.sent.clear()
+    return folder
+
+
+def other_key(tenant: Tenant) -> Client:
+    """Somebody else of the same organization."""
+    issued = tenant.client.post(
+        f"/v1/organizations/{tenant.organization_id}/api-keys",
+        {"name": "somebody", "permissions": PERMISSIONS},
+    )
+    return Client(issued.json["key"])
+
+
+def one(client: Client, path: str) -> dict[str, Any]:
+    found: dict[str, Any]
+    [found] = client.get(path).json["items"]
+    return found
+
+
+def test_what_somebody_changed_is_shown_as_drift_and_put_right(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    # given
+    somebody = other_key(tenant)
+    source = one(somebody, f"{tenant.connectors}/sources")
+    connection = one(somebody, f"{tenant.connectors}/connections")
+    integration = one(somebody, "/v1/integrations?slug=crm")
+    rule = one(somebody, "/spaces/production/alert-rules")
+    for path, patch in (
+        ("/spaces/production", {"status_page": {"title": "Somebody's"}}),
+        (f"{tenant.connectors}/sources/{source['id']}", {"variables": {"path": "you"}}),
+        (
+            f"{tenant.connectors}/connections/{connection['id']}",
+            {"configurations": {"lookback": 7}, "monitor": {"interval": "5m"}},
+        ),
+        (f"/v1/integrations/{integration['id']}", {"name": "Somebody's"}),
+        (f"/spaces/production/alert-rules/{rule['id']}", {"severity": "info", "channels": []}),
+    ):
+        answer = somebody.patch(path, patch)
+        assert answer.status == 200, answer.text
+
+    # when
+    plan = apply("--plan", "--json")
+
+    # then
+    assert (plan.code, wire.writes) == (6, [])
+    shown = {
+        change["kind"]: [difference["pointer"] for difference in change["differences"]]
+        for change in plan.lines
+        if change["action"] == "update"
+    }
+    assert shown == {
+        "space": ["/status_page/title"],
+        "integration": ["/name"],
+        "source": ["/variables/path"],
+        "connection": ["/monitor/interval", "/configurations/lookback"],
+        "alert_rule": ["/severity", "/channels/0", "/channels/1"],
+    }
+    assert all(change["drift"] for change in plan.lines if change["action"] == "update")
+    assert "drift: last changed by key_" in apply("--plan").out
+    done = apply("--yes", "--secrets-to", str(applied.parent / "secrets"))
+    assert done.code == 0, done.err
+    assert apply("--plan").code == 0
+
+
+def test_what_changed_in_the_folder_is_no_drift(
+    applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    edited(applied / "spaces/production.json", lambda space: space.update(name="Main"))
+    edited(
+        applied / "organization.json",
+        lambda all: all["sources"][0]["variables"].update(path="you", page_size=10),
+    )
+
+    plan = apply("--plan", "--json")
+
+    changes = [change for change in plan.lines if change["action"] == "update"]
+    assert [change["drift"] for change in changes] == [False, False]
+    assert apply("--yes").code == 0
+    assert wire.writes[0] == "PATCH /spaces/production"
+    assert len(wire.writes) == 2
+    # What is taken away again is as by default.
+    edited(
+        applied / "organization.json", lambda all: all["sources"][0]["variables"].pop("page_size")
+    )
+    assert apply("--yes").code == 0
+    assert apply("--plan").code == 0
+
+
+def test_a_release_never_changes(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    file = applied / "integrations/crm.json"
+    edited(file, lambda one: one["manifest"]["checks"].update(timeoutMs=3000))
+
+    refused = apply("--yes")
+
+    assert (refused.code, wire.writes) == (1, [])
+    assert f"{file}:" in refused.err
+    assert (
+        "/manifest/checks/timeoutMs is not as in 1.0.0, which is published: raise the version"
+    ) in refused.err
+
+    # A higher version is published, with what was taken away taken away.
+    edited(file, lambda one: one.update(version="1.1.0", changelog="More time."))
+    edited(file, lambda one: one["manifest"].pop("configurationSchema"))
+    done = apply("--yes")
+    assert done.code == 0, done.err
+    release = tenant.client.get("/v1/catalog/acme/crm").json
+    assert (release["version"], release["changelog"]) == ("1.1.0", "More time.")
+    assert release["manifest"].keys() == {"checks"}
+    # What is beside a release needs no version.
+    edited(
+        file,
+        lambda one: one.update(
+            visibility="unlisted",
+            retentionTier="long",
+            releases={"1.0.0": {"deprecated": "Use 1.1.0."}},
+        ),
+    )
+    wire.sent.clear()
+    assert apply("--yes").code == 0
+    assert [write.split()[0] for write in wire.writes] == ["PATCH", "PATCH"]
+    integration = one(tenant.client, "/v1/integrations?slug=crm")
+    assert (integration["visibility"], integration["retentionTier"]) == ("unlisted", "long")
+    old = tenant.client.get(f"/v1/integrations/{integration['id']}/versions/1.0.0").json
+    assert old["deprecated"] == "Use 1.1.0."
+    assert apply("--plan").code == 0
+
+
+def test_one_release_that_is_refused_keeps_all_back(
+    tenant: Tenant, folder: Path, apply: Callable[..., Ran]
+) -> None:
+    wrong = {**DEFINITION, "slug": "erp", "authConfig": {"type": "x"}}
+    write(folder / "integrations/erp.json", wrong)
+
+    ran = apply("--yes", "--secrets-to", str(folder.parent / "secrets"))
+
+    assert ran.code == 1
+    assert "integration acme/erp failed: " in ran.out
+    assert "erp.json:" in ran.out
+    assert "/authConfig/type" in ran.out
+    assert "integration acme/crm begun" in ran.out
+    assert "source CRM not tried" in ran.out
+    drafts = tenant.client.get("/v1/integrations").json["items"]
+    assert [draft["currentVersion"] for draft in drafts] == [None, None]
+    # When it is right, the rest is done.
+    write(folder / "integrations/erp.json", {**DEFINITION, "slug": "erp"})
+    assert apply("--yes", "--secrets-to", str(folder.parent / "secrets")).code == 0
+    assert apply("--plan").code == 0
+
+
+def test_what_others_depend_on_is_published_first(
+    folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    for slug, needs in (("a", "b"), ("b", "c"), ("c", None)):
+        dependencies = [{"integration": f"acme/{needs}", "version": "^1.0.0"}] if needs else []
+        manifest = {**DEFINITION["manifest"], "dependencies": dependencies}
+        file = folder / f"integrations/{slug}.json"
+        write(file, {**DEFINITION, "slug": slug, "manifest": manifest})
+
+    ran = apply("--yes", "--secrets-to", str(folder.parent / "secrets"))
+
+    assert ran.code == 0, ran.err
+    assert apply("--plan").code == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "edit", "pointer", "message"),
+    [
+        (
+            "organization.json",
+            lambda one: one["sources"][0]["secrets"].update(api_key="sk_live_inline"),
+            "/sources/0/secrets/api_key",
+            "is a secret in the clear",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["alert_rules"][0]["channels"][1].update(url="https://x.example.com/t"),
+            "/alert_rules/0/channels/1/url",
+            "is a secret in the clear",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["alert_rules"][0]["condition"].update(connection_id="con_1"),
+            "/alert_rules/0/condition/connection_id",
+            "is of one deployment",
+        ),
+        ("spaces/production.json", lambda one: one.update(hue=1), "/hue", "is not known here"),
+        ("spaces/production.json", lambda one: one.pop("name"), "/name", "is missing"),
+        (
+            "spaces/production.json",
+            lambda one: one["connections"].append(one["connections"][0]),
+            "/connections/1",
+            "is called as another one",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["connections"][0]["monitor"].update(interval="2m"),
+            "/connections/0/monitor/interval",
+            "must be one of 1m, 5m, 15m, 1h, 24h",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["alert_rules"][0]["condition"].update(kind="other"),
+            "/alert_rules/0/condition/kind",
+            "must be one of success_rate, stale, connection_down",
+        ),
+        (
+            "integrations/crm.json",
+            lambda one: one.update(version=1),
+            "/version",
+            "must be a string",
+        ),
+        (
+            "organization.json",
+            lambda one: one["api_keys"][0].update(key="pb_k3v9x2m7_secret"),
+            "/api_keys/0/key",
+            "is not known here",
+        ),
+    ],
+)
+def test_a_file_that_is_wrong_is_named_with_the_place_before_anything_is_asked(
+    folder: Path,
+    apply: Callable[..., Ran],
+    wire: Wire,
+    file: str,
+    edit: Callable[[Any], None],
+    pointer: str,
+    message: str,
+) -> None:
+    edited(folder / file, edit)
+
+    ran = apply("--yes")
+
+    assert (ran.code, wire.sent) == (1, [])
+    [line, last] = ran.err.splitlines()
+    assert line.startswith(f"{folder / file}:")
+    assert f" {pointer} {message}" in line
+    assert last == "Nothing was done: 1 problem."
+    assert "sk_live_inline" not in ran.err
+    assert "k3v9x2m7" not in ran.err
+
+
+def test_what_is_not_at_hand_is_said_before_anything_is_done(
+    folder: Path, apply: Callable[..., Ran], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CRM_KEY")
+    monkeypatch.delenv("HOOK")
+
+    assert apply("--plan").code == 6
+    ran = apply("--yes")
+
+    assert (ran.code, wire.writes) == (1, [])
+    for told in (
+        "/sources/0/secrets/api_key is in the environment variable CRM_KEY, which is not set",
+        "/alert_rules/0/channels/1/url is in the environment variable HOOK, which is not set",
+        "/api_keys/0/name is new, and its value is shown once: say where it goes, with --secre",
+    ):
+        assert told in ran.err
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def things(tenant: Tenant) -> dict[str, list[str]]:
+    """The names of all that a folder may make."""
+    organization = f"/v1/organizations/{tenant.organization_id}"
+    paths = {
+        "spaces": f"{organization}/spaces",
+        "keys": f"{organization}/api-keys",
+        "integrations": "/v1/integrations",
+        "sources": f"{tenant.connectors}/sources",
+        "connections": f"{tenant.connectors}/connections",
+        "rules": "/spaces/production/alert-rules",
+    }
+    return {
+        name: sorted(item["name"] for item in tenant.client.get(path).json["items"])
+        for name, path in paths.items()
+    }
+
+
+ALL = {
+    "spaces": ["Production", "acme"],
+    "keys": ["back end", "test"],
+    "integrations": ["CRM"],
+    "sources": ["CRM"],
+    "connections": ["Tickets"],
+    "rules": ["Tickets are down"],
+}
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before it", "after it"])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_run_that_is_cut_off_at_any_write_is_taken_up(
+    tenant: Tenant,
+    folder: Path,
+    apply: Callable[..., Ran],
+    wire: Wire,
+    tmp_path: Path,
+    number: int,
+    is_done: bool,
+) -> None:
+    # given a run that is killed at the nth write, before it is sent or before its answer is read
+    secrets = ("--secrets-to", str(tmp_path / "secrets"))
+
+    def kill(request: Request) -> None:
+        is_write = request.method not in READS and "dry_run" not in request.url
+        if is_write and len(wire.writes) == number - (not is_done):
+            raise Killed
+
+    setattr(wire, "after" if is_done else "before", kill)
+    with pytest.raises(Killed):
+        apply("--yes", *secrets)
+    wire.before = wire.after = lambda _: None
+
+    # when
+    again = apply("--yes", *secrets)
+
+    # then
+    assert again.code == 0, again.err
+    assert things(tenant) == ALL
+    [key] = [path for path in (tmp_path / "secrets").iterdir() if path.name.startswith("api_key")]
+    found = Client(key.read_text().strip()).get("/v1/browser-sessions/current")
+    assert found.json["permissions"] == ["platform.events.write"]
+    wire.sent.clear()
+    assert apply("--yes", *secrets).code == 0
+    assert wire.writes == []
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_two_at_once_make_everything_once(
+    tenant: Tenant,
+    folder: Path,
+    apply: Callable[..., Ran],
+    wire: Wire,
+    tmp_path: Path,
+    number: int,
+) -> None:
+    """The second runs from its beginning to its end before the nth write of the first."""
+    secrets = ("--yes", "--secrets-to", str(tmp_path / "secrets"))
+
+    def second(request: Request) -> None:
+        if len(wire.writes) == number and request.method not in READS:
+            wire.before = lambda _: None
+            assert apply(*secrets).code == 0
+
+    wire.before = second
+    first = apply(*secrets)
+
+    # The first may find that something was made in between. It says so, and nothing is there twice.
+    assert first.code in (0, 1), first.err
+    assert things(tenant) == ALL
+    wire.sent.clear()
+    assert apply(*secrets).code == 0
+    assert wire.writes == []
+
+
+def test_what_is_changed_between_the_plan_and_its_end_is_not_overwritten(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    somebody = other_key(tenant)
+    edited(applied / "spaces/production.json", lambda space: space.update(name="Main"))
+
+    def change(request: Request) -> None:
+        if request.method == "PATCH":
+            wire.before = lambda _: None
+            assert somebody.patch("/spaces/production", {"name": "Theirs"}).status == 200
+
+    wire.before = change
+    ran = apply("--yes")
+
+    assert ran.code == 1
+    assert "space production failed: " in ran.out
+    assert "was changed by somebody else since the plan was made" in ran.out
+    assert tenant.client.get("/spaces/production").json["name"] == "Theirs"
+
+
+def test_only_prune_deletes_and_nothing_that_is_in_use(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    # given things that the folder does not have
+    client = tenant.client
+    body = {"name": "Old", "integration": "acme/crm", "variables": {"path": "me"}}
+    used = client.post(f"{tenant.connectors}/sources", {**body, "name": "Used"}).json["id"]
+    old = client.post(f"{tenant.connectors}/sources", body).json["id"]
+    for name, source, status in (("In use", used, "active"), ("Draft", old, "draft")):
+        connection = {"name": name, "source_id": source, "space": "production", "status": status}
+        assert client.post(f"{tenant.connectors}/connections", connection).status == 201
+    rule = {"name": "Old", "condition": {"kind": "stale", "after_seconds": 600}}
+    assert client.post("/spaces/production/alert-rules", rule).status == 201
+    # And things that it does not speak of
+    assert client.post(f"/spaces/{tenant.space_slug}/alert-rules", rule).status == 201
+
+    # when nothing is said, nothing is deleted
+    listed = apply("--yes")
+    assert (listed.code, wire.writes) == (0, [])
+    assert "? connection In use of production is not in the folder; it is active" in listed.out
+    # And there has to be a second yes
+    refused = apply("--yes", "--prune")
+    assert (refused.code, wire.writes) == (64, [])
+    assert "use --confirm-deletions 3" in refused.err
+    assert apply("--yes", "--prune", "--confirm-deletions", "2").code == 64
+    assert apply("--plan", "--prune").code == 6
+    done = apply("--yes", "--prune", "--confirm-deletions", "3")
+
+    # then
+    assert done.code == 0, done.err
+    left = things(tenant)
+    assert (left["connections"], left["sources"]) == (["In use", "Tickets"], ["CRM", "Used"])
+    assert left["rules"] == ["Tickets are down"]
+    assert client.get(f"/spaces/{tenant.space_slug}/alert-rules").json["items"] != []
+    assert apply("--plan", "--prune").code == 0
+
+
+def test_a_mask_is_compared_as_the_deployment_makes_it() -> None:
+    from patchbay_cli.applying import alert_rules
+
+    for url in ("https://a.example.com", "https://a.example.com/x?y=z", "https://a.example.com/#f"):
+        assert alert_rules.masked_url(url, "chn_1") == masked_url(url, "chn_1")
