@@ -397,7 +397,9 @@ def test_a_release_never_changes(
 def test_one_release_that_is_refused_keeps_all_back(
     tenant: Tenant, folder: Path, apply: Callable[..., Ran]
 ) -> None:
-    wrong = {**DEFINITION, "slug": "erp", "authConfig": {"type": "x"}}
+    dependencies = [{"integration": "acme/nowhere", "version": "^1.0.0"}]
+    manifest = {**DEFINITION["manifest"], "dependencies": dependencies}
+    wrong = {**DEFINITION, "slug": "erp", "manifest": manifest}
     write(folder / "integrations/erp.json", wrong)
 
     ran = apply("--yes", "--secrets-to", str(folder.parent / "secrets"))
@@ -405,7 +407,7 @@ def test_one_release_that_is_refused_keeps_all_back(
     assert ran.code == 1
     assert "integration acme/erp failed: " in ran.out
     assert "erp.json:" in ran.out
-    assert "/authConfig/type" in ran.out
+    assert "/manifest/dependencies/0/integration" in ran.out
     assert "integration acme/crm begun" in ran.out
     assert "source CRM not tried" in ran.out
     drafts = tenant.client.get("/v1/integrations").json["items"]
@@ -474,9 +476,15 @@ def test_what_others_depend_on_is_published_first(
         ),
         (
             "integrations/crm.json",
-            lambda one: one.update(version=1),
-            "/version",
-            "must be a string",
+            lambda one: one["manifest"]["checks"]["steps"][0].update(kind="telepathy"),
+            "/manifest/checks/steps/0/kind",
+            "must be one of",
+        ),
+        (
+            "integrations/crm.json",
+            lambda one: one.update(releases={"1.0.0": {"hidden": "Why not"}}),
+            "/releases/1.0.0/hidden",
+            "is not known here",
         ),
         (
             "organization.json",

@@ -24,6 +24,7 @@ from patchbay_cli.applying.shapes import (
     problems_of,
 )
 from patchbay_cli.definition_files import DefinitionFile
+from patchbay_cli.engine import has_engine
 from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
 
 ORGANIZATION: Final = "organization.json"
@@ -155,19 +156,32 @@ def _json_in(folder: Path) -> list[Path]:
 
 def _read_definition(folder: Folder, json: JsonFile, _: Path) -> Iterator[FileProblem]:
     file = DefinitionFile.of(json)
-    found = [
-        *problems_of(file.definition, DefinitionEntry),
-        *problems_of(file.version, str, "/version"),
-        *problems_of(file.changelog, str | None, "/changelog"),
-        *problems_of(file.releases, Mapping[str, ReleaseRemarks], "/releases"),
-    ]
-    yield from _at(json, found)
+    found = [*_at(json, _remark_problems(file)), *_definition_problems(file)]
+    yield from found
     if not found:
         definition, identity = file.definition, Identity(INTEGRATION, file.key)
         remarks = file.releases
         folder.definitions.append(
             Definition(identity, definition, json, "", file.version, file.changelog, remarks)
         )
+
+
+def _remark_problems(file: DefinitionFile) -> Iterator[Problem]:
+    yield from problems_of(file.changelog, str | None, "/changelog")
+    yield from problems_of(file.releases, Mapping[str, ReleaseRemarks], "/releases")
+
+
+def _definition_problems(file: DefinitionFile) -> Iterable[FileProblem]:
+    """By the rules of publishing, if the engine that has them is installed."""
+    if has_engine():
+        from patchbay_cli.lint import problems_of as problems_of_file
+
+        return problems_of_file(file)
+    found = [
+        *problems_of(file.definition, DefinitionEntry),
+        *problems_of(file.version, str, "/version"),
+    ]
+    return _at(file.json, found)
 
 
 def _read_space(folder: Folder, json: JsonFile, path: Path) -> Iterator[FileProblem]:
