@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from patchbay_sdk.async_resources import AsyncResources
-from patchbay_sdk.errors import ConnectionFailed
+from patchbay_sdk.errors import ConnectionFailed, InvalidArgument
 from patchbay_sdk.messages import Request, Response
 from patchbay_sdk.operation import (
     Settings,
     authorization,
+    check_patience,
     checked_base_url,
     successful,
 )
@@ -187,12 +188,13 @@ def _settings(
 ) -> Settings:
     url = base_url or os.environ.get(URL_VARIABLE)
     if not url:
-        raise ValueError(f"base_url is missing: the address of the deployment, or {URL_VARIABLE}")
-    if timeout <= 0 or max_retries < 0:
-        raise ValueError("timeout must be more than 0 s, and max_retries not less than 0")
+        raise InvalidArgument(
+            f"base_url is missing: the address of the deployment, or {URL_VARIABLE}"
+        )
+    check_patience(timeout, max_retries)
     return Settings(
         checked_base_url(url),
-        authorization(api_key or os.environ.get(KEY_VARIABLE)),
+        authorization(os.environ.get(KEY_VARIABLE) if api_key is None else api_key),
         timeout,
         Retries(most=max_retries),
     )

@@ -44,6 +44,8 @@
     ├── ConnectionFailed                  no answer
     │   └── TimedOut                      no answer in time
     ├── UnexpectedAnswer                  an answer that this version can't read
+    │   └── MissingField                  a field that the answer should have, and has not
+    ├── InvalidArgument                   what was given can't be sent: nothing was
     └── WebhookInvalid                    a webhook that the deployment did not sign
 
 A code that this version does not know is its nearest class by status: catch `ApiError`, and look at
@@ -53,10 +55,15 @@ A code that this version does not know is its nearest class by status: catch `Ap
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from datetime import timezone
+from typing import Any, Final, NamedTuple
 
 from patchbay_sdk.messages import Response
+
+_LONGEST_SECONDS: Final = 31_536_000.0
+"""A year: what asks for more patience has no meaning, and no clock to wait by."""
 
 
 class Problem(NamedTuple):
@@ -68,6 +75,10 @@ class Problem(NamedTuple):
 
 class PatchbayError(Exception):
     """All that this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Other processes get it whole: without this, only the message would be passed on.
+        return _revived, (type(self), self.args, self.__dict__)
 
 
 class ApiError(PatchbayError):
@@ -279,6 +290,14 @@ class UnexpectedAnswer(PatchbayError):
     """The answer is not what the API document says: is it Patchbay that answers?"""
 
 
+class MissingField(UnexpectedAnswer, AttributeError):
+    """The answer lacks a field that the API document has: is the deployment of another version?"""
+
+
+class InvalidArgument(PatchbayError, ValueError):
+    """What was given can't be sent, and was not."""
+
+
 class WebhookInvalid(PatchbayError):
     """The message is not signed with the secret, or is too old."""
 
@@ -343,7 +362,7 @@ def error_of(response: Response) -> ApiError:
     """The error that an answer is."""
     try:
         envelope = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         envelope = None
     error = envelope.get("error") if isinstance(envelope, dict) else None
     if not isinstance(error, dict):
@@ -356,9 +375,37 @@ def error_of(response: Response) -> ApiError:
 
 
 def retry_after(response: Response) -> float | None:
-    """The seconds of `Retry-After`. A date is one of no use without the deployment's clock."""
+    """The seconds of `Retry-After`. A date is one by the clock of who answered, if it says."""
     value = response.headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdigit() else None
+    if value.isascii() and value.isdigit():
+        return min(float(value), _LONGEST_SECONDS)
+    until = _seconds_of_date(value)
+    if until is None:
+        return None
+    now = _seconds_of_date(response.headers.get("date", ""))
+    seconds = until - (time.time() if now is None else now)
+    return min(max(seconds, 0.0), _LONGEST_SECONDS)
+
+
+def _seconds_of_date(text: str) -> float | None:
+    """The seconds since 1970 of a date of HTTP."""
+    # Hardly any answer has such a date, and this takes long to import.
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def _revived(
+    kind: type[PatchbayError], arguments: tuple[Any, ...], state: dict[str, Any]
+) -> PatchbayError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error
 
 
 def _problems(details: Mapping[str, Any]) -> list[Problem]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from patchbay_sdk.errors import MissingField, UnexpectedAnswer
 from patchbay_sdk.messages import Response
 
 Reader = Callable[[Any], Any]
@@ -34,6 +35,8 @@ class Model:
         cls._fields = frozenset(cls.__annotations__)
 
     def __init__(self, json: Mapping[str, Any]) -> None:
+        if not isinstance(json, Mapping):
+            raise UnexpectedAnswer(f"there is no {type(self).__name__} where one should be")
         self._json = json
         self._response: Response | None = None
         attributes = self.__dict__
@@ -42,7 +45,18 @@ class Model:
             name = self._aliases.get(key, key)
             if name in self._fields:
                 reader = self._readers.get(name)
-                attributes[name] = value if reader is None or value is None else reader(value)
+                attributes[name] = (
+                    value if reader is None or value is None else self._read(name, reader, value)
+                )
+
+    def _read(self, name: str, reader: Reader, value: Any) -> Any:
+        try:
+            return reader(value)
+        except (AttributeError, TypeError, ValueError):
+            # Without the value, which may be a secret.
+            raise UnexpectedAnswer(
+                f"{name} of this {type(self).__name__} is not what the API document says"
+            ) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of it, as it was read: all fields, and secrets if it has any."""
@@ -74,7 +88,7 @@ class Model:
         def __getattr__(self, name: str) -> Any:
             kind = type(self)
             if name in kind._fields:
-                raise AttributeError(
+                raise MissingField(
                     f"this {kind.__name__} has no {name}: does the deployment have another version?"
                 )
             raise AttributeError(f"{kind.__name__} has no {name}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
+import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from patchbay_sdk.errors import UnexpectedAnswer, error_of
+from patchbay_sdk.errors import InvalidArgument, UnexpectedAnswer, error_of
 from patchbay_sdk.messages import Request, Response
 from patchbay_sdk.model import Model
 from patchbay_sdk.pages import Page
@@ -19,8 +21,11 @@ from patchbay_sdk.retries import Retries
 
 VERSION: Final = "0.1.0"
 _AGENT: Final = f"patchbay-sdk/{VERSION} python/{platform.python_version()}"
+_NO_ADDRESS: Final = "base_url is an address such as https://patchbay.example.com"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_DOTS: Final = frozenset({".", ".."})
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 KEY_HEADER: Final = "Idempotency-Key"
 T = TypeVar("T")
 
@@ -59,8 +64,13 @@ class ListOperation(Generic[T]):
         body = parsed(response)
         if not isinstance(body, dict) or not isinstance(body.get(self.items), list):
             raise UnexpectedAnswer(f"the answer has no {self.items}: is it Patchbay that answers?")
+        if not all(isinstance(item, dict) for item in body[self.items]):
+            raise UnexpectedAnswer("an item of the list is not an object")
         items = [self.read(item) for item in body[self.items]]
-        return Page(items, body.get(self.next_cursor), response)
+        cursor = body.get(self.next_cursor) or None
+        if not isinstance(cursor, str | None):
+            raise UnexpectedAnswer(f"{self.next_cursor} is not a string")
+        return Page(items, cursor, response)
 
 
 @dataclass(frozen=True)
@@ -88,23 +98,27 @@ class Settings:
         is_once: bool = False,
         is_deletion: bool = False,
     ) -> Request:
-        """A request to a path. `is_once` is for what is never repeated, whatever its method."""
-        if not path.startswith("/"):
-            raise ValueError("a path begins with /")
-        sent = {name: _text(value) for name, value in (headers or {}).items() if value is not None}
+        """A request to a path. `is_once` is for what is never repeated, whatever its method.
+
+        Raises `InvalidArgument`.
+        """
+        method = method.upper()
+        _check_path(path)
+        own = {"User-Agent": _AGENT}
+        if self.authorization is not None:
+            own["Authorization"] = self.authorization
+        sent = {**_headers(headers or {}, {name.lower() for name in own}), **own}
         names = {name.lower() for name in sent}
-        sent["User-Agent"] = _AGENT
         if content is not None and "content-type" not in names:
             sent["Content-Type"] = media_type
         if is_keyed and KEY_HEADER.lower() not in names:
             sent[KEY_HEADER] = str(uuid.uuid4())
-        if self.authorization is not None:
-            sent["Authorization"] = self.authorization
         pairs = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
         # A PATCH that was done changes the ETag, so its repetition would fail by its own If-Match.
         is_repeatable = not is_once and (
             method in _IDEMPOTENT
-            or KEY_HEADER in sent
+            or is_keyed
+            or KEY_HEADER.lower() in names
             or (method == "PATCH" and "if-match" not in names)
         )
         return Request(
@@ -120,28 +134,41 @@ class Settings:
     def but(self, timeout: float | None, max_retries: int | None) -> Settings:
         retries = self.retries if max_retries is None else replace(self.retries, most=max_retries)
         seconds = self.timeout_seconds if timeout is None else timeout
+        check_patience(seconds, retries.most)
         return replace(self, timeout_seconds=seconds, retries=retries)
 
 
 def checked_base_url(url: str) -> str:
-    """The address without a slash at its end. Raises `ValueError` for one that would carry the key
-    in the clear."""
-    parts = urlsplit(url)
+    """The address without a slash at its end. Raises `InvalidArgument` for one that would carry
+    the key in the clear, or is none."""
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise InvalidArgument(_NO_ADDRESS) from None
     if parts.username is not None or parts.password is not None:
-        raise ValueError("base_url may not have a user name or a password")
-    if not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("base_url is an address such as https://patchbay.example.com")
+        raise InvalidArgument("base_url may not have a user name or a password")
+    # urlsplit drops line ends, and takes a backslash for a part of the host.
+    has_more = any(one in "?#\\" or one.isspace() or not one.isprintable() for one in url)
+    if not is_address or has_more:
+        raise InvalidArgument(_NO_ADDRESS)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise ValueError("base_url must be https, or http on this machine")
+        raise InvalidArgument("base_url must be https, or http on this machine")
     return url.rstrip("/")
 
 
+def check_patience(timeout: float, max_retries: int) -> None:
+    """Raises `InvalidArgument`."""
+    if not 0 < timeout < math.inf or max_retries < 0:
+        raise InvalidArgument("timeout must be more than 0 s, and max_retries not less than 0")
+
+
 def authorization(api_key: str | None) -> str | None:
-    """The header of a key. Raises `ValueError`, which does not show the key."""
+    """The header of a key. Raises `InvalidArgument`, which does not show the key."""
     if api_key is None:
         return None
     if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-        raise ValueError("api_key is empty, or has characters that no key has")
+        raise InvalidArgument("api_key is empty, or has characters that no key has")
     return f"Bearer {api_key}"
 
 
@@ -149,8 +176,8 @@ def filled(path: str, values: Mapping[str, Any], rest: str | None = None) -> str
     """A path with its values in it. `rest` is the one that may have slashes."""
     for name, value in values.items():
         text = str(value)
-        if text in ("", ".", ".."):
-            raise ValueError(f"{name} may not be empty or dots: it is a part of the path")
+        if not text or _DOTS.intersection(text.split("/") if name == rest else (text,)):
+            raise InvalidArgument(f"{name} may not be empty or dots: it is a part of the path")
         path = path.replace(f"{{{name}}}", quote(text, safe="/" if name == rest else ""))
     return path
 
@@ -171,7 +198,7 @@ def successful(response: Response) -> Response:
 def parsed(response: Response) -> Any:
     try:
         return json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnexpectedAnswer("the answer is not JSON: is it Patchbay that answers?") from None
 
 
@@ -203,6 +230,23 @@ def nothing(response: Response) -> None:
     """For answers without a body."""
 
 
+def _check_path(path: str) -> None:
+    if not path.startswith("/"):
+        raise InvalidArgument("a path begins with /")
+    # Dots would be resolved on the way, and lead to another operation than the one that is meant.
+    if _DOTS.intersection(path.partition("?")[0].split("/")) or not path.isprintable():
+        raise InvalidArgument("a path may not have dots as a part, or characters without a shape")
+
+
+def _headers(given: Mapping[str, Any], own: Container[str]) -> dict[str, str]:
+    """What is given, but for what the client sends itself, which must not be there twice."""
+    headers = {name: _text(value) for name, value in given.items() if value is not None}
+    for name, text in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not text.isascii() or not text.isprintable():
+            raise InvalidArgument(f"the header {name!r} has characters that no header has")
+    return {name: text for name, text in headers.items() if name.lower() not in own}
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -212,7 +256,7 @@ def _text(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise ValueError("a time needs its time zone: datetime.now(timezone.utc)")
+            raise InvalidArgument("a time needs its time zone: datetime.now(timezone.utc)")
         return value.isoformat()
     if isinstance(value, Model):
         return value.to_dict()

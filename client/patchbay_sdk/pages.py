@@ -39,11 +39,12 @@ class Pages(Generic[T]):
             yield from page.items
 
     def pages(self) -> Iterator[Page[T]]:
+        seen = {self._cursor}
         page = self._read(self._cursor)
         yield page
         while page.next_cursor is not None:
-            before, page = page, self._read(page.next_cursor)
-            _progress(before, page)
+            _go_on(page.next_cursor, seen)
+            page = self._read(page.next_cursor)
             yield page
 
     def first_page(self) -> Page[T]:
@@ -65,17 +66,20 @@ class AsyncPages(Generic[T]):
                 yield item
 
     async def pages(self) -> AsyncIterator[Page[T]]:
+        seen = {self._cursor}
         page = await self._read(self._cursor)
         yield page
         while page.next_cursor is not None:
-            before, page = page, await self._read(page.next_cursor)
-            _progress(before, page)
+            _go_on(page.next_cursor, seen)
+            page = await self._read(page.next_cursor)
             yield page
 
     async def first_page(self) -> Page[T]:
         return await self._read(self._cursor)
 
 
-def _progress(before: Page[T], page: Page[T]) -> None:
-    if page.next_cursor == before.next_cursor:
+def _go_on(cursor: str, seen: set[str | None]) -> None:
+    """A list that leads back would never end."""
+    if cursor in seen:
         raise UnexpectedAnswer("the list does not go on: two pages have the same next_cursor")
+    seen.add(cursor)

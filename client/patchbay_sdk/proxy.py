@@ -9,6 +9,7 @@ import json as json_module
 from collections.abc import Mapping
 from typing import Any, Final
 
+from patchbay_sdk.errors import InvalidArgument
 from patchbay_sdk.messages import Request, Response
 from patchbay_sdk.namespace import AsyncNamespace, Namespace
 from patchbay_sdk.operation import Settings, filled, successful
@@ -40,7 +41,8 @@ class Proxy(Namespace):
 
         It is sent again only if it was never sent, or the deployment's own limit stopped it.
         `role` says whose credential is used: `source`, the default, or `destination`. `exact_path`
-        is for a path with escapes that the gateway would decode; `path` does not count then.
+        is for a path with escapes that the gateway would decode; `path` does not count then. No
+        part of `path` may be dots: they would lead out of the provider, to the deployment.
         Raises `ApiError` if it is the deployment that answers.
         """
         request = _proxied(
@@ -99,10 +101,10 @@ def _proxied(
 ) -> Request:
     if json is not None:
         if content is not None:
-            raise ValueError("give content or json, not both")
-        content = json_module.dumps(json).encode()
+            raise InvalidArgument("give content or json, not both")
+        content = json_module.dumps(json, allow_nan=False).encode()
     return settings.request(
-        method.upper(),
+        method,
         filled(_PATH, {**ids, "path": path.lstrip("/")}, rest="path"),
         query=query,
         headers=headers,

@@ -23,6 +23,8 @@ from patchbay_sdk.messages import Request, Response
 
 _REPEATABLE: Final = frozenset({408, 500, 502, 503, 504})
 _GONE: Final = 404
+_MOST_DOUBLINGS: Final = 30
+"""More would be more than any pause, and at some number of tries more than a float."""
 Outcome = Response | ConnectionFailed
 
 
@@ -42,7 +44,8 @@ class Retries:
         """Seconds until the next try after this many; None if there is none."""
         if tries > self.most or not _may_repeat(request, outcome):
             return None
-        backoff = min(self.longest_seconds, self.first_seconds * float(2 ** (tries - 1)))
+        doublings = min(tries - 1, _MOST_DOUBLINGS)
+        backoff = min(self.longest_seconds, self.first_seconds * 2.0**doublings)
         # Callers that failed together must not come back together.
         jitter = random.random()  # noqa: S311 - nothing secret
         asked = retry_after(outcome) if isinstance(outcome, Response) else None

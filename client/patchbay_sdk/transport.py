@@ -8,13 +8,19 @@ the first client is made.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
-from patchbay_sdk.errors import ConnectionFailed, TimedOut
+from patchbay_sdk.errors import ConnectionFailed, InvalidArgument, TimedOut
 from patchbay_sdk.messages import Request, Response
 
 if TYPE_CHECKING:
     import httpx2
+
+_NOT_BY_A_PROXY: Final = {"http://": None}
+"""HTTP in the clear is for this machine alone: HTTP_PROXY must not take the key away from it."""
+_INVALID_URL: Final = "the address of the request is too long, or has characters that none has"
+_SLACK_SECONDS: Final = 1.0
+"""httpx2 is first with its own timeouts, because it knows whether a request was sent."""
 
 
 class Transport(Protocol):
@@ -43,7 +49,7 @@ class HttpxTransport:
     def __init__(self, client: httpx2.Client | None = None) -> None:
         import httpx2
 
-        self._client = client or httpx2.Client()
+        self._client = client or httpx2.Client(mounts=_NOT_BY_A_PROXY)
         _keep_no_cookies(self._client.cookies)
 
     def send(self, request: Request) -> Response:
@@ -66,6 +72,8 @@ class HttpxTransport:
                     if time.monotonic() > deadline:
                         raise TimedOut(sent=True)
                 return _response(answer, b"".join(parts))
+        except httpx2.InvalidURL:
+            raise InvalidArgument(_INVALID_URL) from None
         except httpx2.HTTPError as error:
             _raise(error)
 
@@ -79,30 +87,42 @@ class AsyncHttpxTransport:
     def __init__(self, client: httpx2.AsyncClient | None = None) -> None:
         import httpx2
 
-        self._client = client or httpx2.AsyncClient()
+        self._client = client or httpx2.AsyncClient(mounts=_NOT_BY_A_PROXY)
         _keep_no_cookies(self._client.cookies)
 
     async def send(self, request: Request) -> Response:
+        import asyncio
+
         import httpx2
 
-        deadline = time.monotonic() + request.timeout_seconds
         try:
-            async with self._client.stream(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.content,
-                timeout=request.timeout_seconds,
-                follow_redirects=False,
-            ) as answer:
-                parts = []
-                async for part in answer.aiter_bytes():
-                    parts.append(part)
-                    if time.monotonic() > deadline:
-                        raise TimedOut(sent=True)
-                return _response(answer, b"".join(parts))
+            # The timeouts of httpx2 are those of each read: a slow sender could go on for ever.
+            return await asyncio.wait_for(
+                self._answer(request), request.timeout_seconds + _SLACK_SECONDS
+            )
+        except asyncio.TimeoutError:
+            raise TimedOut(sent=True) from None
+        except httpx2.InvalidURL:
+            raise InvalidArgument(_INVALID_URL) from None
         except httpx2.HTTPError as error:
             _raise(error)
+
+    async def _answer(self, request: Request) -> Response:
+        deadline = time.monotonic() + request.timeout_seconds
+        async with self._client.stream(
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            content=request.content,
+            timeout=request.timeout_seconds,
+            follow_redirects=False,
+        ) as answer:
+            parts = []
+            async for part in answer.aiter_bytes():
+                parts.append(part)
+                if time.monotonic() > deadline:
+                    raise TimedOut(sent=True)
+            return _response(answer, b"".join(parts))
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -37,16 +37,17 @@ def verify(
 
     `secret` is that of the channel, or several. `now` is for tests, in seconds since 1970.
     """
-    raw = body.encode() if isinstance(body, str) else body
     found = {name.lower(): value for name, value in headers.items()}
-    try:
-        message_id = found["webhook-id"]
-        timestamp = found["webhook-timestamp"]
-        signatures = found["webhook-signature"].split()
-    except KeyError as missing:
-        raise WebhookInvalid(f"the header {missing.args[0]} is missing") from None
+    message_id = _header(found, "webhook-id")
+    timestamp = _header(found, "webhook-timestamp")
+    signatures = _header(found, "webhook-signature").split()
     secrets = [secret] if isinstance(secret, str) else list(secret)
-    expected = [_signature(one, message_id, timestamp, raw) for one in secrets]
+    try:
+        raw = body.encode() if isinstance(body, str) else body
+        expected = [_signature(one, message_id, timestamp, raw) for one in secrets]
+    except UnicodeEncodeError:
+        # Some servers decode bytes that are not UTF-8 to halves of characters.
+        raise WebhookInvalid("the message is not UTF-8") from None
     given = [
         text
         for version, _, text in (one.partition(",") for one in signatures)
@@ -63,7 +64,7 @@ def verify(
     if not (timestamp.isascii() and timestamp.isdigit()):
         raise WebhookInvalid("webhook-timestamp is not a number")
     age = (time.time() if now is None else now) - int(timestamp)
-    if abs(age) > tolerance_seconds:
+    if not abs(age) <= tolerance_seconds:
         raise WebhookInvalid(f"the message is {age:.0f} s old; is the clock of this machine right?")
     try:
         message = json.loads(raw)
@@ -72,6 +73,15 @@ def verify(
     if not isinstance(message, dict):
         raise WebhookInvalid("the body is not a JSON object")
     return message
+
+
+def _header(headers: Mapping[str, Any], name: str) -> str:
+    value = headers.get(name)
+    if value is None:
+        raise WebhookInvalid(f"the header {name} is missing")
+    if not isinstance(value, str):
+        raise WebhookInvalid(f"the header {name} is no string")
+    return value
 
 
 def _signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:

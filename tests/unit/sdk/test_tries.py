@@ -1,15 +1,18 @@
 """What fails is tried again when that is safe: against a server that fails on purpose."""
 
+import asyncio
 import time
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from patchbay_sdk import ApiError, errors
+from patchbay_sdk import ApiError, AsyncPatchbay, errors
 from patchbay_sdk.messages import Request, Response
 from patchbay_sdk.retries import Retries
 
 from tests.unit.sdk.conftest import Call
 from tests.unit.sdk.stand_in import (
+    KEY,
     ORGANIZATION,
     StandIn,
     answers,
@@ -253,6 +256,66 @@ def test_a_request_to_a_provider_is_not_repeated_if_it_may_be_done(
     [asked] = server.asked
     assert asked.body == b'{"title": "New"}'
     assert asked.headers["Content-Type"] == "application/json"
+
+
+def test_headers_without_an_end_do_not_hold_a_loop_for_ever(server: StandIn) -> None:
+    def hints(handler: BaseHTTPRequestHandler) -> None:
+        for _ in range(100):
+            handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            time.sleep(0.05)
+        handler.close_connection = True
+
+    async def whole() -> None:
+        async with AsyncPatchbay(KEY, base_url=server.url, timeout=0.5, max_retries=0) as client:
+            await client.organizations.get(organization_id="o")
+
+    server.does(hints)
+    began = time.monotonic()
+    with pytest.raises(errors.TimedOut) as failed:
+        asyncio.run(whole())
+    assert failed.value.sent
+    assert time.monotonic() - began < 4
+
+
+def test_a_call_that_is_cancelled_leaves_the_client_usable(server: StandIn) -> None:
+    async def whole() -> str:
+        async with AsyncPatchbay(KEY, base_url=server.url) as client:
+            server.does(waits(2, answers(200, ORGANIZATION)))
+            call = asyncio.create_task(client.organizations.get(organization_id="o"))
+            await asyncio.sleep(0.5)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            server.does(answers(200, ORGANIZATION))
+            return str((await client.organizations.get(organization_id="o")).name)
+
+    assert asyncio.run(whole()) == "Acme"
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "date", "seconds"),
+    [
+        ("0", None, 0),
+        ("9" * 400, None, 31_536_000),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 2099 07:27:50 GMT", 10),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None, 0),
+        ("-5", None, None),
+        ("1.5", None, None),
+        ("soon", None, None),
+        ("Wed, 99 Oct 2099 99:28:00 GMT", None, None),
+    ],
+)
+def test_what_a_deployment_asks_for_is_read(
+    asked: str, date: str | None, seconds: float | None
+) -> None:
+    headers = {"retry-after": asked, **({} if date is None else {"date": date})}
+    assert errors.retry_after(Response(429, headers)) == seconds
+
+
+def test_there_is_a_pause_after_however_many_tries() -> None:
+    request = Request("GET", "https://patchbay.example.com")
+    assert Retries(most=5000).pause(5000, request, Response(429)) is not None
 
 
 def test_pauses_grow_and_differ() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from patchbay_sdk.errors import WebhookInvalid
@@ -81,3 +82,17 @@ def test_a_body_that_is_not_an_object_is_refused(body: bytes) -> None:
     secret = new_secret()
     with pytest.raises(WebhookInvalid, match="JSON"):
         verify(secret, signed(secret, body=body), body, now=NOW.timestamp())
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+@pytest.mark.parametrize("value", ["\udcff", None, ["ntf_1"]])
+def test_a_header_that_is_no_text_is_refused(name: str, value: Any) -> None:
+    secret = new_secret()
+    with pytest.raises(WebhookInvalid):
+        verify(secret, {**signed(secret), name: value}, BODY, now=NOW.timestamp())
+
+
+def test_a_body_that_is_no_text_is_refused() -> None:
+    secret = new_secret()
+    with pytest.raises(WebhookInvalid):
+        verify(secret, signed(secret), "\udcff", now=NOW.timestamp())
