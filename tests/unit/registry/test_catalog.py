@@ -36,6 +36,7 @@ CATEGORIES: Final = frozenset(
         *("helpdesk", "sms", "infrastructure"),
         *("identity",),
         *("accounting", "design", "social"),
+        *("documents", "website"),
     }
 )
 
@@ -234,6 +235,19 @@ PROVIDERS: Final = {
     "dropbox": Provider("storage", ("dropbox.tech", "github.com/dropbox")),
     "xero": Provider("accounting", ("developer.xero.com", "github.com/XeroAPI")),
     "miro": Provider("project-management", ("developers.miro.com", "github.com/miroapp")),
+    "asana-oauth": Provider("project-management", ("developers.asana.com", "github.com/Asana")),
+    "airtable-oauth": Provider("database", ("github.com/Airtable", "airtable.com")),
+    "github-oauth": Provider("developer-tools", ("docs.github.com",)),
+    "mastodon": Provider("social", ("docs.joinmastodon.org",)),
+    "webflow": Provider("website", ("github.com/webflow",)),
+    "quickbooks": Provider("accounting", ("github.com/intuit", "github.com/IntuitDeveloper")),
+    "gmail": Provider("email", ("github.com/googleapis",)),
+    "google-sheets": Provider("documents", ("github.com/googleapis",)),
+    "google-analytics": Provider("analytics", ("github.com/googleapis",)),
+    "youtube": Provider("social", ("github.com/googleapis",)),
+    "bigquery": Provider("database", ("github.com/googleapis",)),
+    "outlook": Provider("email", ("learn.microsoft.com",)),
+    "microsoft-teams": Provider("messaging", ("learn.microsoft.com",)),
 }
 
 POSTS_THAT_READ: Final = {
@@ -278,6 +292,9 @@ SAMPLES_OF_ENTRY: Final = {
     "databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"},
     "x": {"user_id": "2244994945"},
     "xero": {"tenant_id": "fe79f7dd-b6d4-4a92-ba7b-538af6289c58"},
+    "mastodon": {"host": "social.example.com"},
+    "quickbooks": {"realm_id": "4620816365"},
+    "google-sheets": {"spreadsheet_id": "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"},
 }
 SECRET: Final = "sample-secret-0123456789"
 _CLIENT: Final = trustme.CA().issue_cert("client.example.com")
