@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,12 @@ class OAuthClient:
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
     private_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_secrets(cls, entered: Mapping[str, str]) -> Self:
+        """The client that an endpoint's own secrets name."""
+        client_secret, private_key = entered.get("client_secret"), entered.get("private_key")
+        return cls(entered.get("client_id", ""), client_secret, private_key)
 
     def secrets(self) -> Mapping[str, str]:
         """By the names that placeholders have."""

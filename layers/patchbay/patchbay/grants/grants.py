@@ -5,21 +5,20 @@ to, and is async. `secrets_of` is both, for a caller without an event loop.
 """
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from patchbay.checks.failures import CheckFailure
 from patchbay.checks.oauth_client import OAuthClient
-from patchbay.checks.redaction import Redactor
 from patchbay.checks.templates import ValueRefused
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.vault import GRANT_PURPOSE, SecretScope, Vault
 from patchbay.grants.client_origin import OF_ENDPOINT, ClientOrigin
 from patchbay.grants.grant_model import Grant, RenewedBy
 from patchbay.grants.grant_store import GrantStore, new_item
+from patchbay.grants.new_secrets import how_renewed, look_at_new, value_refused
 from patchbay.grants.refresher import (
     NotInTime,
     Refresher,
@@ -184,43 +183,8 @@ class Grants:
         replaced: dict[str, str] | None = None,
         seconds: float = USE_SECONDS,
     ) -> StoredSecrets:
-        """Secrets that are not stored yet, with an access token where a test needs one.
-
-        A provider may replace the refresh token then: the new one is put into `replaced`, and must
-        be stored in its place. Without `replaced` none is sent. It calls the provider, and raises
-        `GrantUnusable`.
-        """
-        recipe = recipe_of(release)
-        renewed_by = how_renewed(recipe, secrets)
-        missing = recipe.needs_access_token and "access_token" not in secrets
-        keeps = renewed_by == "client" or replaced is not None
-        if recipe.renewal is None or endpoint.secret_ref is not None or renewed_by is None:
-            return StoredSecrets(endpoint, secrets)
-        if not keeps or not (missing or (recipe.refreshes and replaced is not None)):
-            return StoredSecrets(endpoint, secrets)
-        client, _ = self._client(OF_ENDPOINT, endpoint, release, secrets, self._clock())
-        now = self._clock()
-        try:
-            call = recipe.renewal.refresh(
-                endpoint.variables, client or OAuthClient(""), secrets=secrets
-            )
-            issued = run_within(
-                lambda deadline: call.run(guard.for_test(), deadline=deadline), seconds
-            )
-        except ValueRefused as refused:
-            raise _refused(refused) from None
-        except CheckFailure as failed:
-            redact = Redactor([*secrets.values()])
-            raise GrantUnusable(
-                failed.code,
-                str(redact.sentence(failed.summary)),
-                failed.field_pointer or "/secrets/refresh_token",
-                failed.retry_after_seconds,
-            ) from None
-        if replaced is not None and issued.refresh_token and "refresh_token" in secrets:
-            replaced["refresh_token"] = issued.refresh_token
-        tokens = {"access_token": issued.access_token}
-        return StoredSecrets(endpoint, {**secrets, **tokens, **(replaced or {})}, issued_at=now)
+        """Secrets that are not stored yet, as `new_secrets.look_at_new`."""
+        return look_at_new(endpoint, release, secrets, guard, self._clock(), replaced, seconds)
 
     async def usable(
         self, stored: StoredSecrets, guard: "EgressGuard", *, deadline: float
@@ -329,7 +293,7 @@ class Grants:
         except RenewalFailed as failed:
             raise unusable(failed.grant, now) from None
         except ValueRefused as refused:
-            raise _refused(refused) from None
+            raise value_refused(refused) from None
         except NotInTime:
             raise GrantUnusable(
                 "budget_exhausted",
@@ -353,25 +317,12 @@ class Grants:
                 return applications.client(origin, release, endpoint.variables, now), ""
             except Conflict as unusable:
                 return None, unusable.message
-        named = [entered.get(name) for name in _OF_CLIENT]
-        return OAuthClient(named[0] or "", named[1], named[2]), ""
+        return OAuthClient.of_secrets(entered), ""
 
 
 def scope_of(endpoint: Endpoint, binding: Mapping[str, Any]) -> SecretScope:
     """What the tokens of an endpoint's grant are sealed for."""
     return SecretScope.of(endpoint, binding, GRANT_PURPOSE)
-
-
-def how_renewed(recipe: "Recipe", known: Collection[str]) -> RenewedBy | None:
-    """What another access token is issued for, with secrets of these names; None if nothing is."""
-    if recipe.renewal is None:
-        return None
-    sent = {p.name for p in recipe.renewal.placeholders() if p.source == "secrets"}
-    if not sent <= set(known):
-        return None
-    if "refresh_token" in sent:
-        return "refresh_token"
-    return "access_token" if "access_token" in sent else "client"
 
 
 def _first(endpoint: Endpoint, recipe: "Recipe", renewed_by: RenewedBy | None) -> Grant:
@@ -405,12 +356,6 @@ def _call(
     renewal: "RenewalRecipe", endpoint: Endpoint, client: "OAuthClient", secrets: Mapping[str, str]
 ) -> "TokenCall":
     return renewal.refresh(endpoint.variables, client, secrets=secrets)
-
-
-def _refused(refused: ValueRefused) -> GrantUnusable:
-    problem = refused.problem
-    summary = f"{problem.pointer} {problem.message}."
-    return GrantUnusable(problem.code, summary, problem.pointer)
 
 
 def _missing(stored: StoredSecrets, now: datetime) -> GrantUnusable:
