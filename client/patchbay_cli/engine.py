@@ -15,7 +15,8 @@ from patchbay_cli.json_files import FileProblem
 from patchbay_cli.run import CommandFailed
 
 if TYPE_CHECKING:
-    from patchbay.registry.model import Integration, NewIntegration
+    from patchbay.registry.model import Integration as Integration
+    from patchbay.registry.model import NewIntegration
 
 _PYTHON: Final = (3, 13)
 """That of the functions."""
@@ -59,7 +60,8 @@ def definition_problems(file: DefinitionFile) -> tuple[list[FileProblem], Integr
     else:
         draft = _draft_of(new)
         found = draft_problems(draft)
-    return [file.json.problem(problem.pointer, problem.message) for problem in found], draft
+    problems = [file.json.problem(problem.pointer, problem.message) for problem in found]
+    return problems, draft
 
 
 def _draft_of(new: NewIntegration) -> Integration:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from patchbay_cli.exits import Exit
 from patchbay_cli.json_files import FileProblem
 from patchbay_cli.output import shown
 from patchbay_cli.run import CommandFailed, Run
+
+if TYPE_CHECKING:
+    from patchbay_cli.engine import Integration
 
 
 @command()
@@ -46,9 +50,13 @@ def lint(run: Run, paths: Sequence[Path]) -> Exit:
 
 def problems_of(file: DefinitionFile) -> list[FileProblem]:
     """All that is wrong with one file."""
-    found, _ = definition_problems(file)
-    found = [problem for problem in found if problem.pointer != "/workspaceId"]
-    return [*found, *file_problems(file, is_sound=not found)]
+    return judged(file)[0]
+
+
+def judged(file: DefinitionFile) -> tuple[list[FileProblem], Integration | None]:
+    """The same; and the draft that it is, if it can be one."""
+    found, draft = definition_problems(file)
+    return [*found, *file_problems(file, is_sound=not found)], draft
 
 
 def _counted(count: int, thing: str) -> str:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "import": Lazy("patchbay_cli.imports", "imports", "Import definitions from other tools."),
     "rotate": Lazy("patchbay_cli.rotate", "rotate", "Give many sources new secrets."),
     "upgrade": Lazy("patchbay_cli.upgrade", "upgrade", "Upgrade all of an integration."),
+    "dev": Lazy("patchbay_cli.dev", "dev", "Test a definition at every save."),
     "lint": Lazy("patchbay_cli.lint", "lint", "Say what is wrong with definition files."),
     "apply": Lazy("patchbay_cli.apply", "apply", "Make a deployment what a folder says."),
     "audit": Lazy("patchbay_cli.audit", "audit", "Show who changed what."),

@@ -17,7 +17,7 @@ from patchbay_cli.output import Output, shown
 from patchbay_cli.run import Run
 
 if TYPE_CHECKING:
-    from patchbay_sdk.models import RecordedTest, Step
+    from patchbay_sdk.models import DryRunResult, RecordedTest, Step
 
 _POLL_SECONDS: Final = 1.0
 _MARKS: Final = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("·", "dim")}
@@ -45,7 +45,9 @@ def test(run: Run, target: str) -> Exit:
         run.output.record(found.to_dict())
     else:
         steps.show(found.steps)
-        _show_verdict(run.output, found)
+        show_verdict(run.output, found)
+        if found.status != "succeeded":
+            run.output.line(f"  test: {shown(found.id)}")
     return Exit.DONE if found.status == "succeeded" else Exit.of_blame(found.blame)
 
 
@@ -103,7 +105,8 @@ def _line(output: Output, step: Step) -> str:
     return f"{name}  {shown(step.summary)}  ({step.duration_ms} ms)"
 
 
-def _show_verdict(output: Output, found: RecordedTest) -> None:
+def show_verdict(output: Output, found: RecordedTest | DryRunResult) -> None:
+    """Whether it passed; if not, whose move it is, and what to do."""
     if found.status == "succeeded":
         output.line(output.styled(shown(found.message), "green", "bold"))
         return
@@ -114,4 +117,3 @@ def _show_verdict(output: Output, found: RecordedTest) -> None:
             output.line(f"  {shown(step.diagnosis.title)}: {shown(step.diagnosis.remediation)}")
             if step.field_pointer:
                 output.line(f"  field: {shown(step.field_pointer)}")
-    output.line(f"  test: {shown(found.id)}")
