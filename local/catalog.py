@@ -6,8 +6,8 @@
 A file is the body of `POST /v1/integrations` without `workspaceId`, with the `version` to publish
 and, for its readers, links to the provider's `documentation`, each by the fact that is from there.
 `reviewed` is the day on which the authentication and every request of its checks were read in what
-the provider itself publishes: pages of its documentation, or its own description of its API. A file
-without it has facts that nobody has read there since they were written.
+the provider itself publishes: its documentation, its description of its API, or its own client. A
+file without it has facts that nobody has read there since they were written.
 
 `--folder` reads a folder of your own. `--lint` says what is wrong with the files, by the rules of
 publishing, and calls nothing.

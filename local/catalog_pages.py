@@ -83,9 +83,9 @@ def _reviews(entries: list[catalog.Entry]) -> Iterator[str]:
     if days and days[0] == days[-1]:
         when = f" on {days[0]}"
     yield f"{count} were reviewed{when}: how they authenticate and every request"
-    yield "of their checks were read in what the provider itself publishes, the linked pages or its"
-    yield "own description of its API. The facts of the others were not checked since they were"
-    yield "written."
+    yield "of their checks were read in what the provider itself publishes: its documentation, its"
+    yield "description of its API, or its own client. The facts of the others were not checked"
+    yield "since they were written."
 
 
 def _page(entry: catalog.Entry) -> Iterator[str]:
