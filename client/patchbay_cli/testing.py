@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from patchbay_sdk.models import DryRunResult, RecordedTest, Step
 
 _POLL_SECONDS: Final = 1.0
-_MARKS: Final = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("·", "dim")}
+_MARKS: Final = {
+    "passed": ("✓", "green"),
+    "warning": ("!", "yellow"),
+    "failed": ("✗", "red"),
+    "skipped": ("·", "dim"),
+}
 
 
 @command()
@@ -97,8 +102,6 @@ def _steps_so_far(run: Run, progress: str) -> Sequence[Step]:
 
 def _line(output: Output, step: Step) -> str:
     mark, color = _MARKS.get(step.status, ("?", "yellow"))
-    if step.status == "passed" and step.code is not None:
-        mark, color = "!", "yellow"
     name = f"{output.styled(mark, color)} {shown(step.name)}"
     if step.status == "skipped":
         return f"{name}  {shown(step.skip_reason).replace('_', ' ')}"

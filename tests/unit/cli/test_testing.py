@@ -40,7 +40,10 @@ def test_the_exit_code_says_whose_move_it_is(
 
 
 def test_a_step_that_did_not_run_says_why(server: StandIn, patchbay: Patchbay) -> None:
-    steps = [step("dns", "skipped", skip_reason="not_applicable"), step("tls", code="tls_error")]
+    steps = [
+        step("dns", "skipped", skip_reason="not_applicable"),
+        step("tls", "warning", code="tls_error"),
+    ]
     server.does(answers(200, recorded_test(steps=steps)))
 
     assert patchbay("test", "con_1").out.splitlines()[:2] == [
