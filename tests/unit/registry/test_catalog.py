@@ -34,6 +34,7 @@ CATEGORIES: Final = frozenset(
         *("payments", "crm", "messaging", "email", "developer-tools", "storage", "database"),
         *("vector-db", "ai-llm", "analytics", "project-management", "calendar"),
         *("helpdesk", "sms", "infrastructure"),
+        *("shipping",),
         *("identity",),
         *("accounting", "design", "social"),
         *("documents", "website"),
@@ -227,6 +228,44 @@ PROVIDERS: Final = {
             "github.com/upstash",
         ),
     ),
+    "auth0": Provider("identity", ("auth0.com",)),
+    "shippo": Provider(
+        "shipping",
+        (
+            "docs.goshippo.com",
+            "github.com/goshippo",
+        ),
+    ),
+    "brevo": Provider(
+        "email",
+        (
+            "developers.brevo.com",
+            "github.com/getbrevo",
+        ),
+    ),
+    "apify": Provider(
+        "developer-tools",
+        (
+            "docs.apify.com",
+            "github.com/apify",
+        ),
+    ),
+    "shortcut": Provider("project-management", ("github.com/useshortcut",)),
+    "gocardless": Provider("payments", ("github.com/gocardless",)),
+    "easypost": Provider(
+        "shipping",
+        (
+            "docs.easypost.com",
+            "github.com/EasyPost",
+        ),
+    ),
+    "knock": Provider(
+        "messaging",
+        (
+            "docs.knock.app",
+            "github.com/knocklabs",
+        ),
+    ),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
     "box": Provider("storage", ("developer.box.com", "github.com/box")),
     "canva": Provider("design", ("www.canva.dev", "github.com/canva-sdks")),
@@ -278,6 +317,7 @@ SAMPLES: Final = {
     "user": "app",
 }
 SAMPLES_OF_ENTRY: Final = {
+    "auth0": {"domain": "acme.us.auth0.com"},
     "mixpanel": {"username": "patchbay.a1b2c3.mp-service-account", "project_id": "2195193"},
     "ably": {"account_id": "VgQpOZ"},
     "typesense": {"base_url": "https://xxx.a1.typesense.net"},

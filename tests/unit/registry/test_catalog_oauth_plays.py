@@ -12,6 +12,9 @@
   text that says why there is none.
 - `revocation`: the requests that take the tokens back; or a text that says why there is none.
 
+An integration whose client has a grant of its own (`client_credentials`) connects no account. It
+has `issue`, the request for a token, and `lasts` alone.
+
 A request has `headers`, and its parameters in `form`, `json`, or its URL. The server compares all
 of them, and refuses what is different. `<name>` is a value of this module; after `Basic ` stands
 what is sent, before its base64.
@@ -52,7 +55,9 @@ from tests.unit.registry.test_catalog_plays import (
 
 pytestmark = pytest.mark.enable_socket
 
-CONNECTED: Final = [entry for entry in ENTRIES if entry.body["authConfig"]["type"] == "oauth2"]
+OAUTH: Final = [entry for entry in ENTRIES if entry.body["authConfig"]["type"] == "oauth2"]
+OWN_GRANT: Final = [entry for entry in OAUTH if "grantType" in entry.body["authConfig"]]
+CONNECTED: Final = [entry for entry in OAUTH if entry not in OWN_GRANT]
 CLIENT: Final = OAuthClient("client-id-1", secret("client_secret"))
 REDIRECT_URI: Final = "https://connect.example.com/oauth/callback"
 VERIFIER: Final = "a-verifier-of-43-characters-or-more-0123456789"
@@ -326,3 +331,25 @@ def test_a_connection_is_taken_back(entry: Entry, asked: Any) -> None:
     for call, documented in zip(made, oauth["revocation"], strict=True):
         run = call.run
         asked(documented, lambda egress, deadline, run=run: run(egress, deadline=deadline))
+
+
+@pytest.mark.parametrize("entry", OWN_GRANT, ids=[one.slug for one in OWN_GRANT])
+def test_a_client_with_a_grant_of_its_own_gets_a_token(entry: Entry, asked: Any) -> None:
+    # given
+    oauth = oauth_of(entry)
+    recipe, variables = recipe_of(entry)
+    renewal = recipe.renewal
+    assert renewal
+    assert (recipe.authorization, renewal.needs_refresh_token) == (None, False)
+
+    # when
+    call = renewal.refresh(variables, CLIENT, secrets={})
+    issued: IssuedTokens = asked(
+        oauth["issue"], lambda egress, deadline: call.run(egress, deadline=deadline)
+    )
+
+    # then
+    assert issued.access_token == GIVEN["access_token"]
+    assert issued.refresh_token is None
+    assert issued.expires_in_seconds == pytest.approx(oauth["lasts"], abs=5)
+    assert issued.missing(entry.body["authConfig"]["scopes"]) == []
