@@ -2,6 +2,5 @@
 
 Every function here is pure. It takes a document that `source_files.read_document` has read from
 your own copy, and returns one `Imported` for each definition that it found. Nothing is fetched, and
-nothing of these lists is part of this package: `whoami.json` was written from the documentation of
-the providers.
+nothing of these lists is part of this package: `whoami.json` has checks of our own.
 """

@@ -1,7 +1,9 @@
 """Checks of our own for providers that a list gives none: `whoami.json`, by the host of the API.
 
-Each was written from the provider's own documentation, whose address it names. It is a GET that
-says whose credential this is, and that a wrong credential can't pass.
+Each names the page of the provider's documentation. It is a GET that says whose credential this is,
+and that a wrong credential can't pass. `reviewed` is the day on which it was read in what the
+provider itself publishes: its documentation, its description of its API, or its own client. What
+has none was written from memory, and a draft says so.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class WhoamiCheck:
     account: str | None = None
     headers: dict[str, str] | None = None
     type: str | None = None
+    reviewed: str | None = None
 
     def step(self, authority: str, headers: Mapping[str, str]) -> dict[str, Any]:
         """The members of a step that asks this authority; its own headers count before others."""
@@ -86,4 +89,5 @@ def add_whoami(draft: Draft, headers: Mapping[str, str] | None = None) -> None:
     if check is not None and check.type in (None, auth.get("type")):
         draft.step(STEP_NAME, "http", **check.step(authority, headers or {}))
         draft.documentation.append(check.documentation)
-        draft.notes.append(f"its check is Patchbay's own, by {check.documentation}")
+        doubt = "" if check.reviewed else ", from memory: try it"
+        draft.notes.append(f"its check is Patchbay's own, by {check.documentation}{doubt}")

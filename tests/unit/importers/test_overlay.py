@@ -1,5 +1,9 @@
 """Our own checks by host: each names its source, and each can be published."""
 
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
 import pytest
 from patchbay_importers.drafts import Draft, Origin, is_https
 from patchbay_importers.overlay import WhoamiCheck, add_whoami, check_of_host, whoami_checks
@@ -7,6 +11,12 @@ from patchbay_importers.overlay import WhoamiCheck, add_whoami, check_of_host, w
 from tests.unit.importers.publishable import published, steps_of
 
 CHECKS = sorted(whoami_checks().values(), key=lambda check: check.host)
+IMPORTING: Final = Path(__file__).parents[3] / "client/importing.md"
+UNREAD: Final = next(
+    check.host
+    for check in CHECKS
+    if not (check.reviewed or check.type or check.host.startswith("*"))
+)
 
 
 def draft_for(host: str, auth: dict[str, str]) -> Draft:
@@ -17,8 +27,27 @@ def draft_for(host: str, auth: dict[str, str]) -> Draft:
     return draft
 
 
-def test_there_are_at_least_sixty() -> None:
-    assert len(CHECKS) >= 60
+def test_at_least_sixty_were_read_in_what_the_provider_publishes() -> None:
+    # when
+    days = [check.reviewed for check in CHECKS if check.reviewed is not None]
+
+    # then
+    assert len(days) >= 60
+    assert all(date.fromisoformat(day) <= datetime.now(UTC).date() for day in days)
+    assert f"{len(days)} of {len(CHECKS)} were read" in IMPORTING.read_text()
+
+
+def test_a_draft_says_that_a_check_is_from_memory() -> None:
+    # given a host that was read again, and one that was not
+    known, unread = (draft_for(host, {"type": "api_key"}) for host in ("api.github.com", UNREAD))
+
+    # when
+    for draft in (known, unread):
+        add_whoami(draft)
+
+    # then
+    assert not known.notes[-1].endswith("from memory: try it")
+    assert unread.notes[-1].endswith("from memory: try it")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.host)
