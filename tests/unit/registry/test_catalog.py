@@ -38,6 +38,7 @@ CATEGORIES: Final = frozenset(
         *("identity",),
         *("accounting", "design", "social"),
         *("documents", "website"),
+        *("commerce", "media"),
     }
 )
 
@@ -283,10 +284,17 @@ PROVIDERS: Final = {
     "gmail": Provider("email", ("github.com/googleapis",)),
     "google-sheets": Provider("documents", ("github.com/googleapis",)),
     "google-analytics": Provider("analytics", ("github.com/googleapis",)),
-    "youtube": Provider("social", ("github.com/googleapis",)),
+    "youtube": Provider("media", ("github.com/googleapis",)),
     "bigquery": Provider("database", ("github.com/googleapis",)),
     "outlook": Provider("email", ("learn.microsoft.com",)),
     "microsoft-teams": Provider("messaging", ("learn.microsoft.com",)),
+    "spotify": Provider("media", ("github.com/spotify",)),
+    "twitch": Provider("media", ("github.com/twitchdev",)),
+    "shopify": Provider("commerce", ("github.com/Shopify", "shopify.dev")),
+    "docusign": Provider("documents", ("github.com/docusign",)),
+    "todoist-oauth": Provider("project-management", ("github.com/Doist",)),
+    "okta-oauth": Provider("identity", ("developer.okta.com",)),
+    "zoho-crm": Provider("crm", ("www.zoho.com", "zoho.com", "github.com/zoho")),
 }
 
 POSTS_THAT_READ: Final = {
@@ -335,6 +343,13 @@ SAMPLES_OF_ENTRY: Final = {
     "mastodon": {"host": "social.example.com"},
     "quickbooks": {"realm_id": "4620816365"},
     "google-sheets": {"spreadsheet_id": "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"},
+    "shopify": {"shop": "acme"},
+    "docusign": {
+        "account_id": "7c5a7b0e-3fd9-4e53-8b27",
+        "api_host": "na3.docusign.net",
+    },
+    "okta-oauth": {"domain": "acme.okta.com"},
+    "zoho-crm": {"accounts_server": "accounts.zoho.eu", "api_domain": "www.zohoapis.eu"},
 }
 SECRET: Final = "sample-secret-0123456789"
 _CLIENT: Final = trustme.CA().issue_cert("client.example.com")

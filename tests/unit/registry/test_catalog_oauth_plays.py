@@ -3,7 +3,7 @@
 `oauth` in `catalog_answers/<slug>.json` has what the provider documents, written by hand:
 
 - `authorization`: where the browser goes, and `asks`: the parameters it goes with, all of them.
-- `callback`: the parameters that it comes back with.
+- `callback`: the parameters that it comes back with. `<hmac>` signs the others, as Shopify does.
 - `exchange`: the request that turns the code into tokens, and its `answer`.
 - `lookup`: the request after it, where the provider has one.
 - `captured`: the variables that came of it.
@@ -21,6 +21,7 @@ what is sent, before its base64.
 """
 
 import asyncio
+import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
@@ -42,6 +43,8 @@ from patchbay.egress import dialing, guard
 from patchbay.egress.addresses import Address
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.sockets import AsyncSocket
+from patchbay.grants.client_places import client_places
+from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of_draft
 from tests.unit.checks.doubles import http_response, serving
 from tests.unit.registry.test_catalog import ENTRIES, Entry, draft_of, sample_variables
@@ -74,6 +77,7 @@ GIVEN: Final = {
     "new_access_token": f"new-{secret('access_token')}",
     "new_refresh_token": f"new-{secret('refresh_token')}",
 }
+HMAC: Final = "<hmac>"
 ENDED: Final = {"status": 400, "json": {"error": "invalid_grant"}}
 """How a provider answers to a refresh token that it has ended (RFC 6749 §5.2)."""
 
@@ -90,8 +94,16 @@ def filled(part: Any) -> Any:
         return [filled(value) for value in part]
     if not isinstance(part, str):
         return part
-    now = {"in_an_hour": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    now = {"in_an_hour": (datetime.now(UTC) + timedelta(hours=1)).isoformat(), "hmac": HMAC}
     return with_base64(re.sub("<([a-z_]+)>", lambda found: (GIVEN | now)[found[1]], part))
+
+
+def signed(callback: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a callback, with the signature of the others where `<hmac>` stands."""
+    others = sorted((name, value) for name, value in callback.items() if value != HMAC)
+    text = "&".join(f"{name}={value}" for name, value in others)
+    made = hmac.new(GIVEN["client_secret"].encode(), text.encode(), "sha256").hexdigest()
+    return {name: made if value == HMAC else value for name, value in callback.items()}
 
 
 def oauth_of(entry: Entry) -> dict[str, Any]:
@@ -188,6 +200,36 @@ def recipe_of(entry: Entry) -> tuple[Recipe, dict[str, object]]:
     return recipe, {name: value for name, value in entered.items() if name not in captured}
 
 
+SELF_HOSTED: Final = {"mastodon": ("host",)}
+"""Servers that anybody runs: their application names the host that its secret is for."""
+
+
+@each_oauth_entry
+def test_the_client_secret_goes_to_the_provider_alone(entry: Entry) -> None:
+    # given
+    draft = draft_of(entry)
+    documents: dict[str, Any] = {
+        "id": draft.id,
+        "version": entry.version,
+        "published_at": datetime.now(UTC),
+        "variables_schema": draft.variables_schema,
+        "auth_config": draft.auth_config,
+        "manifest": draft.manifest,
+    }
+
+    # when
+    places = client_places(Release.model_construct(**documents))
+
+    # then
+    assert places.open_variables == SELF_HOSTED.get(entry.slug, ())
+    captured = oauth_of(entry).get("captured", {})
+    named = {
+        name: sample_variables(entry, draft.variables_schema)[name]
+        for name in places.open_variables
+    }
+    assert list(places.problems(captured | named, named)) == []
+
+
 @each_oauth_entry
 def test_a_browser_is_sent_with_what_the_provider_documents(entry: Entry) -> None:
     # given
@@ -219,7 +261,7 @@ def test_an_account_is_connected(entry: Entry, asked: Any) -> None:
     assert authorization
 
     # when: the browser comes back
-    answer = authorization.callback(oauth["callback"], CLIENT)
+    answer = authorization.callback(signed(oauth["callback"]), CLIENT)
 
     # then
     assert (answer.code, answer.error) == (GIVEN["code"], None)
