@@ -1,7 +1,7 @@
 """`patchbay apply` against the whole API: what a folder says, planned and done."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -253,10 +253,21 @@ def test_the_catalog_is_published_once(
 
     assert done.code == 0, done.err
     assert f"{count} done, 0 failed, 0 not done." in done.err
-    assert len(operator.client.get("/v1/catalog?limit=100").json["items"]) == count
+    assert len(list(catalog_of(operator))) == count
     wire.sent.clear()
     again = apply("--yes")
     assert (again.code, again.out, wire.writes) == (0, "", [])
+
+
+def catalog_of(tenant: Tenant) -> Iterator[dict[str, Any]]:
+    """The entries of all pages."""
+    cursor = ""
+    while True:
+        page = tenant.client.get(f"/v1/catalog?limit=100{cursor}").json
+        yield from page["items"]
+        if page["next_cursor"] is None:
+            return
+        cursor = f"&cursor={page['next_cursor']}"
 
 
 @pytest.fixture

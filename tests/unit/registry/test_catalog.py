@@ -130,143 +130,36 @@ PROVIDERS: Final = {
     "dnsimple": Provider("infrastructure", ("developer.dnsimple.com",)),
     "klaviyo": Provider("email", ("developers.klaviyo.com",)),
     "mollie": Provider("payments", ("docs.mollie.com",)),
-    "okta": Provider(
-        "identity",
-        (
-            "developer.okta.com",
-            "github.com/okta",
-        ),
-    ),
+    "okta": Provider("identity", ("developer.okta.com", "github.com/okta")),
     "turso": Provider("database", ("docs.turso.tech",)),
-    "workos": Provider(
-        "identity",
-        (
-            "workos.com",
-            "github.com/workos",
-        ),
-    ),
-    "clerk": Provider(
-        "identity",
-        (
-            "clerk.com",
-            "github.com/clerk",
-        ),
-    ),
-    "elevenlabs": Provider(
-        "ai-llm",
-        (
-            "elevenlabs.io",
-            "help.elevenlabs.io",
-        ),
-    ),
+    "workos": Provider("identity", ("workos.com", "github.com/workos")),
+    "clerk": Provider("identity", ("clerk.com", "github.com/clerk")),
+    "elevenlabs": Provider("ai-llm", ("elevenlabs.io", "help.elevenlabs.io")),
     "deepgram": Provider("ai-llm", ("developers.deepgram.com",)),
     "mistral": Provider("ai-llm", ("docs.mistral.ai",)),
     "cohere": Provider("ai-llm", ("docs.cohere.com",)),
-    "meilisearch": Provider(
-        "database",
-        (
-            "www.meilisearch.com",
-            "github.com/meilisearch",
-        ),
-    ),
-    "algolia": Provider(
-        "database",
-        (
-            "www.algolia.com",
-            "github.com/algolia",
-        ),
-    ),
-    "adyen": Provider(
-        "payments",
-        (
-            "docs.adyen.com",
-            "github.com/Adyen",
-        ),
-    ),
+    "meilisearch": Provider("database", ("www.meilisearch.com", "github.com/meilisearch")),
+    "algolia": Provider("database", ("www.algolia.com", "github.com/algolia")),
+    "adyen": Provider("payments", ("docs.adyen.com", "github.com/Adyen")),
     "checkly": Provider("developer-tools", ("www.checklyhq.com",)),
-    "mailgun": Provider(
-        "email",
-        (
-            "documentation.mailgun.com",
-            "github.com/mailgun",
-        ),
-    ),
-    "resend": Provider(
-        "email",
-        (
-            "resend.com",
-            "github.com/resend",
-        ),
-    ),
+    "mailgun": Provider("email", ("documentation.mailgun.com", "github.com/mailgun")),
+    "resend": Provider("email", ("resend.com", "github.com/resend")),
     "typesense": Provider("database", ("typesense.org",)),
-    "logz-io": Provider(
-        "developer-tools",
-        (
-            "docs.logz.io",
-            "github.com/logzio",
-        ),
-    ),
-    "ably": Provider(
-        "messaging",
-        (
-            "ably.com",
-            "github.com/ably",
-        ),
-    ),
+    "logz-io": Provider("developer-tools", ("docs.logz.io", "github.com/logzio")),
+    "ably": Provider("messaging", ("ably.com", "github.com/ably")),
     "mixpanel": Provider(
-        "analytics",
-        (
-            "docs.mixpanel.com",
-            "developer.mixpanel.com",
-            "github.com/mixpanel",
-        ),
+        "analytics", ("docs.mixpanel.com", "developer.mixpanel.com", "github.com/mixpanel")
     ),
     "recurly": Provider("payments", ("github.com/recurly",)),
-    "upstash": Provider(
-        "database",
-        (
-            "upstash.com",
-            "github.com/upstash",
-        ),
-    ),
+    "upstash": Provider("database", ("upstash.com", "github.com/upstash")),
     "auth0": Provider("identity", ("auth0.com",)),
-    "shippo": Provider(
-        "shipping",
-        (
-            "docs.goshippo.com",
-            "github.com/goshippo",
-        ),
-    ),
-    "brevo": Provider(
-        "email",
-        (
-            "developers.brevo.com",
-            "github.com/getbrevo",
-        ),
-    ),
-    "apify": Provider(
-        "developer-tools",
-        (
-            "docs.apify.com",
-            "github.com/apify",
-        ),
-    ),
+    "shippo": Provider("shipping", ("docs.goshippo.com", "github.com/goshippo")),
+    "brevo": Provider("email", ("developers.brevo.com", "github.com/getbrevo")),
+    "apify": Provider("developer-tools", ("docs.apify.com", "github.com/apify")),
     "shortcut": Provider("project-management", ("github.com/useshortcut",)),
     "gocardless": Provider("payments", ("github.com/gocardless",)),
-    "easypost": Provider(
-        "shipping",
-        (
-            "docs.easypost.com",
-            "github.com/EasyPost",
-        ),
-    ),
-    "knock": Provider(
-        "messaging",
-        (
-            "docs.knock.app",
-            "github.com/knocklabs",
-        ),
-    ),
+    "easypost": Provider("shipping", ("docs.easypost.com", "github.com/EasyPost")),
+    "knock": Provider("messaging", ("docs.knock.app", "github.com/knocklabs")),
     "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
     "box": Provider("storage", ("developer.box.com", "github.com/box")),
     "canva": Provider("design", ("www.canva.dev", "github.com/canva-sdks")),

@@ -16,22 +16,22 @@ from typing import Final
 
 _CATALOG_AND_ALIKE: Final = """
 ably adobe adyen airbyte airtable algolia amazon amazonaws amplitude anthropic apify apple asana
-atlassian auth0 aws azure bamboohr basecamp betterstack bigcommerce bigquery bitbucket box braintree
-braze brevo buildkite calendly canva chargebee checkly circleci clerk clickhouse clickup cloudflare
-cohere confluence confluent contentful databricks datadog deepgram deepl deepseek digitalocean
-discord dnsimple docker docusign dropbox easypost elasticsearch elevenlabs facebook fastly figma
-firebase fivetran freshdesk freshworks gemini github gitlab gmail gocardless google grafana
-greenhouse heroku hetzner honeycomb hubspot huggingface instagram intercom intuit jira kafka klaviyo
-knock kubernetes launchdarkly linear linkedin linode logzio lookerstudio magento mailchimp mailgun
-mariadb marketo mastodon meilisearch microsoft microsoft365 miro mistral mixpanel mollie mongodb
-mysql netlify netsuite newrelic notion office365 okta onedrive openai opsgenie oracle outlook
-pagerduty patchbay paypal perplexity pinecone pingdom pinterest pipedrive plaid postgres postgresql
-postmark powerbi quickbooks rabbitmq razorpay recurly reddit redis render resend salesforce
-salesloft sap segment sendgrid sentry servicenow sharepoint shippo shopify shortcut slack smtp
-snowflake snyk splunk spotify sqlserver square statuspage stripe supabase surveymonkey tableau
-telegram tiktok todoist trello turso twilio twitch twitter typeform typesense upstash vercel vultr
-weaviate webflow whatsapp woocommerce wordpress workday workos x xero youtube zapier zendesk zoho
-zoom
+atlassian auth0 aws azure bamboohr basecamp betterstack bigcommerce bigquery bitbucket box
+braintree braze brevo buildkite calendly canva chargebee checkly circleci clerk clickhouse
+clickup cloudflare cohere confluence confluent contentful databricks datadog deepgram deepl
+deepseek digitalocean discord dnsimple docker docusign dropbox easypost elasticsearch elevenlabs
+facebook fastly figma firebase fivetran freshdesk freshworks gemini github gitlab gmail
+gocardless google grafana greenhouse heroku hetzner honeycomb hubspot huggingface instagram
+intercom intuit jira kafka klaviyo knock kubernetes launchdarkly linear linkedin linode logzio
+lookerstudio magento mailchimp mailgun mariadb marketo mastodon meilisearch microsoft
+microsoft365 miro mistral mixpanel mollie mongodb mysql netlify netsuite newrelic notion
+office365 okta onedrive openai opsgenie oracle outlook pagerduty patchbay paypal perplexity
+pinecone pingdom pinterest pipedrive plaid postgres postgresql postmark powerbi quickbooks
+rabbitmq razorpay recurly reddit redis render resend salesforce salesloft sap segment sendgrid
+sentry servicenow sharepoint shippo shopify shortcut slack smtp snowflake snyk splunk spotify
+sqlserver square statuspage stripe supabase surveymonkey tableau telegram tiktok todoist trello
+turso twilio twitch twitter typeform typesense upstash vercel vultr weaviate webflow whatsapp
+woocommerce wordpress workday workos x xero youtube zapier zendesk zoho zoom
 """
 NAMES: Final = frozenset(_CATALOG_AND_ALIKE.split())
 
