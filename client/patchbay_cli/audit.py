@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 import click
 
 from patchbay_cli.command import command
+from patchbay_cli.outages import through_outages
 from patchbay_cli.output import shown
 from patchbay_cli.run import Run
 
@@ -44,7 +45,8 @@ def audit(
     trail.show(islice(trail.since(since), limit))
     while follow:
         time.sleep(_POLL_SECONDS)
-        trail.show(trail.since(trail.begin or since))
+        # All of it is read before any is shown: what breaks off is read again.
+        trail.show(through_outages(run, lambda: list(trail.since(trail.begin or since))))
 
 
 class Trail:

@@ -1,7 +1,8 @@
 """The same call for many: some at once, at the pace that the deployment asks for.
 
 If one call is told to come back later (`Retry-After`), all of them wait. If too many fail, what has
-not begun is left alone, because the cause is likely to be the same.
+not begun is left alone, because the cause is likely to be the same. So it is if somebody interrupts
+it: the calls that are at work end, and their outcomes are given before the interruption goes on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ T = TypeVar("T")
 _TRIES: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
+_LONGEST_RETRY_AFTER_SECONDS: Final = 600.0
+"""What asks for more patience than this has failed."""
 _LEAST_TO_JUDGE: Final = 10
 """With fewer outcomes than these, a rate says nothing."""
 
@@ -66,22 +69,37 @@ class Bulk(Generic[T]):
     def outcomes(self, items: Iterable[T]) -> Iterator[tuple[T, Outcome]]:
         """Each item with its outcome, as they end. Those that were not begun are left out."""
         waiting = iter(items)
-        running: dict[Future[Outcome], T] = {}
+        running: dict[Future[Outcome | None], T] = {}
         with ThreadPoolExecutor(max_workers=self._at_once) as pool:
-            while True:
-                if not self.stopped:
-                    for item in islice(waiting, self._at_once - len(running)):
-                        running[pool.submit(self._patiently, item)] = item
-                if not running:
-                    return
-                ended, _ = wait_for(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    outcome = future.result()
-                    self.count += 1
-                    self.failed += not outcome.done
-                    yield running.pop(future), outcome
+            try:
+                while True:
+                    if not self.stopped:
+                        for item in islice(waiting, self._at_once - len(running)):
+                            running[pool.submit(self._patiently, item)] = item
+                    if not running:
+                        return
+                    ended, _ = wait_for(running, return_when=FIRST_COMPLETED)
+                    yield from self._counted(running, ended)
+            except KeyboardInterrupt:
+                self._pace.end()
+                yield from self._counted(running, list(running))
+                raise
+            finally:
+                self._pace.end()
 
-    def _patiently(self, item: T) -> Outcome:
+    def _counted(
+        self, running: dict[Future[Outcome | None], T], ended: Iterable[Future[Outcome | None]]
+    ) -> Iterator[tuple[T, Outcome]]:
+        for future in ended:
+            outcome = future.result()
+            item = running.pop(future)
+            if outcome is not None:
+                self.count += 1
+                self.failed += not outcome.done
+                yield item, outcome
+
+    def _patiently(self, item: T) -> Outcome | None:
+        """The outcome of an item; None if it was never done, because all was ended."""
         from patchbay_sdk.errors import (
             ApiError,
             ConnectionFailed,
@@ -91,13 +109,14 @@ class Bulk(Generic[T]):
         )
 
         for number in range(1, _TRIES + 1):
-            self._pace.wait()
+            if not self._pace.wait():
+                return None
             try:
                 return self._call(item)
             except (RateLimited, TemporarilyUnavailable, ConnectionFailed) as error:
-                if number == _TRIES:
-                    return failure(error)
                 asked = error.retry_after_seconds if isinstance(error, ApiError) else None
+                if number == _TRIES or (asked or 0) > _LONGEST_RETRY_AFTER_SECONDS:
+                    return failure(error)
                 backoff = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (number - 1))
                 self._pace.pause(backoff if asked is None else asked)
             except PatchbayError as error:
@@ -110,15 +129,22 @@ class Pace:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._ended = threading.Event()
         self._until = 0.0
 
     def pause(self, seconds: float) -> None:
         with self._lock:
             self._until = max(self._until, time.monotonic() + seconds)
 
-    def wait(self) -> None:
-        while (left := self._until - time.monotonic()) > 0:
-            time.sleep(left)
+    def wait(self) -> bool:
+        """Whether one may call now; not if all was ended."""
+        while not self._ended.is_set() and (left := self._until - time.monotonic()) > 0:
+            self._ended.wait(left)
+        return not self._ended.is_set()
+
+    def end(self) -> None:
+        """From now on nobody calls."""
+        self._ended.set()
 
 
 def failure(error: Exception) -> Outcome:

@@ -25,7 +25,7 @@ import click
 from patchbay_cli.command import command, space_option
 from patchbay_cli.exits import Exit
 from patchbay_cli.profiles import config_folder, write_private
-from patchbay_cli.rows import Row, format_of, format_option, read_rows
+from patchbay_cli.rows import Row, format_of, format_option, json_of, read_rows
 from patchbay_cli.run import CommandFailed, Run
 
 if TYPE_CHECKING:
@@ -79,9 +79,15 @@ def import_events(
     slug = run.space(space)
     with ExitStack() as stack:
         source = sys.stdin if file == "-" else stack.enter_context(_opened(file))
-        memory = None if file == "-" else Memory(run.profile.url, slug, file)
+        # What can be read once only, such as a pipe, is not there to be gone on with.
+        is_file = file != "-" and source.seekable()
+        memory = Memory(run.profile.url, slug, file) if is_file else None
         skipped = 0 if again or memory is None else memory.rows_done(source, format_name)
-        out = None if rejects is None else stack.enter_context(Path(rejects).open("a"))
+        out = None
+        if rejects is not None:
+            out = stack.enter_context(Path(rejects).open("a", encoding="utf-8"))
+            if os.path.sameopenfile(out.fileno(), source.fileno()):
+                raise CommandFailed("the file for what is invalid is the one that is read")
         work = Import(run, slug, memory, out)
         work.all_of(entries(source, format_name), skipped)
     return work.report(skipped)
@@ -140,10 +146,22 @@ class Import:
         for one in batch:
             digest.update(one.text.encode())
         self._rows += len(batch)
-        if self._memory is not None:
-            self._memory.write(self._rows, digest.hexdigest())
+        self._remember(digest.hexdigest())
         seconds = time.monotonic() - self._began
         self._output.progress(f"{self._rows} rows, {self._rows / max(seconds, 0.001):.0f}/s")
+
+    def _remember(self, digest: str) -> None:
+        if self._memory is None:
+            return
+        try:
+            self._memory.write(self._rows, digest)
+        except OSError as error:
+            # No reason to stop: what is sent again is not counted again.
+            self._memory = None
+            self._output.note(
+                "How far the import is can't be remembered, so a repetition begins at the "
+                f"beginning: {error.strerror}."
+            )
 
     def _send(self, batch: Sequence[Entry]) -> dict[int, list[str]]:
         """What is wrong, by index; if anything is, nothing was stored."""
@@ -194,9 +212,9 @@ class Memory:
     def rows_done(self, source: TextIO, format_name: str) -> int:
         """How many rows of the file were imported before; none if one of them has changed."""
         try:
-            kept = json.loads(self._path.read_text())
-            wanted = int(kept["rows"])
-        except (OSError, ValueError, KeyError):
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            wanted, wanted_digest = int(kept["rows"]), kept["digest"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return 0
         digest = hashlib.sha256()
         count = 0
@@ -206,7 +224,7 @@ class Memory:
             digest.update(entry.text.encode())
             count += 1
         source.seek(0)
-        return wanted if count == wanted and digest.hexdigest() == kept["digest"] else 0
+        return wanted if count == wanted and digest.hexdigest() == wanted_digest else 0
 
     def write(self, rows: int, digest: str) -> None:
         write_private(self._path, json.dumps({"rows": rows, "digest": digest}))
@@ -218,7 +236,9 @@ def entries(source: TextIO, format_name: str) -> Iterator[Entry]:
     for row in read_rows(source, format_name):
         event, problem = _event(row, format_name == "csv")
         text = row.text or json.dumps(event, sort_keys=True, separators=(",", ":"))
-        if problem is None and "id" not in event:
+        if problem is None and len(text) > _MOST_BYTES:
+            problem = f"has more than {_MOST_BYTES} bytes"
+        if problem is None and event.get("id") is None:
             digest = hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
             short = int(digest[:16], 16)
             seen[short] += 1
@@ -238,7 +258,7 @@ def _event(row: Row, is_text: bool) -> tuple[dict[str, Any], str | None]:
             if "duration_ms" in event:
                 event["duration_ms"] = int(event["duration_ms"])
             if "metadata" in event:
-                event["metadata"] = json.loads(event["metadata"])
+                event["metadata"] = json_of(event["metadata"])
         except ValueError:
             return event, "duration_ms must be a whole number, and metadata JSON"
     return event, None

@@ -13,6 +13,7 @@ from patchbay_cli.run import CommandFailed
 from patchbay_sdk.errors import (
     ApiError,
     ConnectionFailed,
+    InvalidArgument,
     PatchbayError,
     RateLimited,
     ServerError,
@@ -36,8 +37,16 @@ def report(error: Exception, output: Output) -> Exit:
 
 
 def exit_of(error: Exception) -> Exit:
+    if isinstance(error, InvalidArgument):
+        return Exit.USAGE
     ours = (ConnectionFailed, RateLimited, ServerError, UnexpectedAnswer)
-    return Exit.PLATFORM if isinstance(error, ours) else Exit.FAILED
+    is_ours = isinstance(error, ours) or _is_of_another(error)
+    return Exit.PLATFORM if is_ours else Exit.FAILED
+
+
+def _is_of_another(error: Exception) -> bool:
+    """Whether a gateway, a proxy, or another program answered in place of the deployment."""
+    return isinstance(error, ApiError) and error.code is None
 
 
 def described(error: Exception) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def described(error: Exception) -> dict[str, Any]:
     if isinstance(error, ApiError):
         return {
             "code": error.code,
-            "message": error.message,
+            "message": _sentence(error) if _is_of_another(error) else error.message,
             "status": error.status,
             "details": error.details,
             "trace_id": error.trace_id,
@@ -54,9 +63,9 @@ def described(error: Exception) -> dict[str, Any]:
 
 
 def _lines(error: Exception) -> list[str]:
-    if not isinstance(error, ApiError):
+    if not isinstance(error, ApiError) or _is_of_another(error):
         return [shown(_sentence(error))]
-    lines = [shown(f"{error.message} ({error.code or f'status {error.status}'})")]
+    lines = [shown(f"{error.message} ({error.code})")]
     lines += [f"  {shown(problem.pointer)} {shown(problem.message)}" for problem in error.errors]
     if error.trace_id:
         lines.append(f"  trace {shown(error.trace_id)}")
@@ -68,6 +77,11 @@ def _sentence(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, UnicodeDecodeError):
         return "the file is not UTF-8"
+    if isinstance(error, ApiError):
+        return (
+            f"the answer has the status {error.status}, and is not of Patchbay: is the address "
+            "right?"
+        )
     if isinstance(error, ConnectionFailed):
         return f"the deployment gave {error}"
     return str(error)

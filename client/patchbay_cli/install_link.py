@@ -41,6 +41,6 @@ def install_link(
         return_url=return_url,
         expires_in_seconds=expires_in,
     )
-    run.output.result(made.to_dict(), made.url)
+    run.output.result(made.to_dict(), shown(made.url))
     if not run.output.as_json:
-        run.output.note(f"{made.integration} {made.version}, until {shown(made.expires_at)}")
+        run.output.note(shown(f"{made.integration} {made.version}, until {shown(made.expires_at)}"))

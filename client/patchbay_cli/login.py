@@ -55,8 +55,8 @@ def login(run: Run, url: str | None, space: str | None, api_key_stdin: bool, sto
             "permissions": caller.permissions,
             "storage": "keyring" if ring else "file",
         },
-        f"Signed in to {run.profile.url} as {shown(organization.name)} ({organization.id}).",
-        f"Permissions: {', '.join(caller.permissions)}",
+        shown(f"Signed in to {run.profile.url} as {organization.name} ({organization.id})."),
+        shown(f"Permissions: {', '.join(caller.permissions)}"),
         f"The key is kept {where}, in the profile {name}.",
     )
     return Exit.DONE

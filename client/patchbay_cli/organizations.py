@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,8 +11,9 @@ import click
 
 from patchbay_cli.command import command
 from patchbay_cli.exits import Exit
-from patchbay_cli.output import shown
-from patchbay_cli.profiles import open_private
+from patchbay_cli.outages import through_outages
+from patchbay_cli.output import json_line, shown
+from patchbay_cli.profiles import whole_private
 from patchbay_cli.run import CommandFailed, Run
 
 if TYPE_CHECKING:
@@ -31,21 +30,20 @@ def export(run: Run, organization_id: str, output: str | None) -> None:
 
     For operators. A file has the name only when all is in it.
     """
+    path = None if output is None else Path(output)
+    if path is not None and path.exists() and not path.is_file():
+        raise CommandFailed(f"{output} is there already, and is not a file")
     things = run.client.organizations.export(organization_id=organization_id, limit=100)
-    if output is None:
+    if path is None:
         for thing in things:
             run.output.record(thing.to_dict())
         return
-    path = Path(output)
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
     count = 0
-    with open_private(part) as file:
+    with whole_private(path) as file:
         for thing in things:
-            file.write(json.dumps(thing.to_dict(), ensure_ascii=False) + "\n")
+            file.write(json_line(thing.to_dict()) + "\n")
             count += 1
             run.output.progress(f"{count} things")
-    os.replace(part, path)
     run.output.result({"file": output, "things": count}, f"{count} things are in {output}.")
 
 
@@ -61,8 +59,12 @@ def erase(
 
     This can't be undone: export it first.
     """
+
+    def look() -> Erasure:
+        return run.client.organizations.get_erasure(organization_id=organization_id)
+
     if status:
-        found = run.client.organizations.get_erasure(organization_id=organization_id)
+        found = look()
     else:
         if confirm is None:
             confirm = _asked(run, organization_id)
@@ -72,7 +74,7 @@ def erase(
     while wait and found.status != "erased":
         run.output.progress(_state(found))
         time.sleep(_POLL_SECONDS)
-        found = run.client.organizations.get_erasure(organization_id=organization_id)
+        found = through_outages(run, look)
     run.output.result(found.to_dict(), _state(found), *_kept(found))
     return Exit.DONE
 
@@ -88,11 +90,11 @@ def _asked(run: Run, organization_id: str) -> str:
 def _state(found: Erasure) -> str:
     removed = sum(found.removed.values())
     trouble = f", {found.failures} failures: {found.error_code}" if found.failures else ""
-    return f"{found.organization_id} is {found.status}: {removed} items are removed{trouble}"
+    return shown(f"{found.organization_id} is {found.status}: {removed} items are removed{trouble}")
 
 
 def _kept(found: Erasure) -> list[str]:
-    return [f"  kept: {one.what}, {_until(one.until)}" for one in found.kept]
+    return [f"  kept: {shown(one.what)}, {_until(one.until)}" for one in found.kept]
 
 
 def _until(end: object) -> str:

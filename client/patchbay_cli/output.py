@@ -34,7 +34,7 @@ class Output:
 
     def record(self, value: Mapping[str, Any]) -> None:
         """A line of JSON."""
-        self.line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        self.line(json_line(value, sys.stdout))
 
     def line(self, text: str) -> None:
         """A line on standard output, at once, so that a pipe sees it."""
@@ -44,7 +44,8 @@ class Output:
     def note(self, text: str) -> None:
         """A line for people, beside the result."""
         self.end_progress()
-        print(text, file=sys.stderr, flush=True)
+        said = json.dumps({"note": text}) if self.as_json else text
+        print(said, file=sys.stderr, flush=True)
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Columns for people. A number is aligned at its right."""
@@ -68,7 +69,7 @@ class Output:
 
     def progress(self, text: str) -> None:
         """How far it is, in one line that is drawn again; nothing without a terminal."""
-        if sys.stderr.isatty():
+        if is_drawn_on(sys.stderr):
             print(f"{_ERASE_LINE}{text}", end="", file=sys.stderr, flush=True)
             self._in_progress = True
 
@@ -90,7 +91,23 @@ def has_colors(stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
+    return is_drawn_on(stream)
+
+
+def is_drawn_on(stream: TextIO) -> bool:
+    """Whether it is a terminal that knows how to move its cursor."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def json_line(value: Mapping[str, Any], stream: TextIO | None = None) -> str:
+    """JSON as people read it, unless it has what would move a cursor, or what the stream can't
+    have: then it is all ASCII."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text if text.isprintable() else json.dumps(value, separators=(",", ":"))
 
 
 def shown(value: object) -> str:

@@ -12,8 +12,9 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
@@ -45,6 +46,9 @@ class Profile:
     """None if it is in the keyring."""
 
 
+_FIELDS: Final = tuple(one.name for one in fields(Profile))
+
+
 class Keyring(Protocol):
     """What is used of the package `keyring`."""
 
@@ -72,7 +76,10 @@ class Profiles:
         if found.api_key is not None:
             return found
         ring = keyring()
-        key = ring.get_password(_SERVICE, _account(name, found)) if ring else None
+        key = None
+        if ring is not None:
+            with _explained():
+                key = ring.get_password(_SERVICE, _account(name, found))
         if key is None:
             raise ProfileProblem(f"the keyring has no key of the profile {name}: patchbay login")
         return replace(found, api_key=key)
@@ -82,27 +89,33 @@ class Profiles:
         profiles = self._read()["profiles"]
         if name not in profiles:
             raise ProfileProblem(f"there is no profile {name}: patchbay login --profile {name}")
-        return Profile(**profiles[name])
+        # Fields of a later version are left alone.
+        return Profile(**{one: profiles[name].get(one) for one in _FIELDS})
 
     def put(self, name: str, profile: Profile, ring: Keyring | None) -> None:
-        """Keep a profile with its key, and make it the default."""
+        """Keep a profile with its key, and make it the default. The key that it had goes."""
         content = self._read()
+        earlier = self.described(name) if name in content["profiles"] else None
+        kept = profile
         if ring is not None and profile.api_key is not None:
-            ring.set_password(_SERVICE, _account(name, profile), profile.api_key)
-            profile = replace(profile, api_key=None)
-        content["profiles"][name] = asdict(profile)
+            with _explained():
+                ring.set_password(_SERVICE, _account(name, profile), profile.api_key)
+            kept = replace(profile, api_key=None)
+        content["profiles"][name] = asdict(kept)
         content["default"] = name
         self._write(content)
+        is_replaced = kept.api_key is None and earlier is not None and earlier.url == kept.url
+        if earlier is not None and not is_replaced:
+            # A keyring that is locked is a reason to sign in with a file.
+            with suppress(ProfileProblem):
+                _forget_key(name, earlier)
 
     def use(self, name: str) -> None:
         self.described(name)
         self._write({**self._read(), "default": name})
 
     def remove(self, name: str) -> None:
-        profile = self.described(name)
-        ring = keyring() if profile.api_key is None else None
-        if ring is not None and ring.get_password(_SERVICE, _account(name, profile)) is not None:
-            ring.delete_password(_SERVICE, _account(name, profile))
+        _forget_key(name, self.described(name))
         content = self._read()
         del content["profiles"][name]
         if content["default"] == name:
@@ -117,12 +130,15 @@ class Profiles:
                     raise ProfileProblem(
                         f"{self._path} has API keys, and others may read it: chmod 600 it"
                     )
-                content: dict[str, Any] = json.load(file)
+                content = json.load(file)
         except FileNotFoundError:
             return {"default": None, "profiles": {}}
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ProfileProblem(f"{self._path} is not JSON: remove it, and sign in") from None
-        return content
+        if not _is_of_profiles(content):
+            raise ProfileProblem(f"{self._path} has no profiles: remove it, and sign in")
+        known: dict[str, Any] = content
+        return known
 
     def _write(self, content: Mapping[str, Any]) -> None:
         write_private(self._path, json.dumps(content, indent=2) + "\n")
@@ -131,11 +147,21 @@ class Profiles:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # It is made for its owner alone.
+    with whole_private(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def whole_private(path: Path) -> Iterator[TextIO]:
+    """A file that only its owner may read. It has its name, and replaces what had it, when all is
+    in it."""
+    # It is made for its owner alone, and nobody can put a link where it will be.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
@@ -160,10 +186,47 @@ def keyring() -> Keyring | None:
         package = importlib.import_module("keyring")
     except ImportError:
         return None
-    # Without a keyring, the package has one that fails; a recommended one has a priority of 1.
-    usable: bool = package.get_keyring().priority >= 1
     ring: Keyring = package
-    return ring if usable else None
+    try:
+        # Without a keyring, the package has one that fails; a recommended one has a priority of 1.
+        return ring if package.get_keyring().priority >= 1 else None
+    except Exception:
+        # One that can't even say what it is.
+        return None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What a keyring raises is of a class of its own for each system: locked, gone, refused."""
+    try:
+        yield
+    except Exception as error:
+        raise ProfileProblem(
+            f"the keyring of the system failed ({type(error).__name__}): unlock it, or sign in "
+            "with patchbay login --storage file"
+        ) from None
+
+
+def _forget_key(name: str, profile: Profile) -> None:
+    """Take the key of a profile out of the keyring, if it is there. Raises `ProfileProblem`."""
+    ring = keyring() if profile.api_key is None else None
+    if ring is None:
+        return
+    with _explained():
+        if ring.get_password(_SERVICE, _account(name, profile)) is not None:
+            ring.delete_password(_SERVICE, _account(name, profile))
+
+
+def _is_of_profiles(content: object) -> bool:
+    if not isinstance(content, dict) or not isinstance(content.get("default"), str | None):
+        return False
+    profiles = content.get("profiles")
+    return isinstance(profiles, dict) and all(
+        isinstance(one, dict)
+        and isinstance(one.get("url"), str)
+        and all(isinstance(one.get(name), str | None) for name in _FIELDS)
+        for one in profiles.values()
+    )
 
 
 def _account(name: str, profile: Profile) -> str:

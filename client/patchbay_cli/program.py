@@ -50,18 +50,31 @@ root = LazyGroup(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit code."""
+    as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
         code = root.main(
             arguments, prog_name=NAME, complete_var=COMPLETE_VARIABLE, standalone_mode=False
         )
         return int(code or Exit.DONE)
     except click.ClickException as error:
-        error.show()
+        if as_json:
+            _say_as_json(error.format_message())
+        else:
+            error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
-        print("patchbay: interrupted", file=sys.stderr)
+        if as_json:
+            _say_as_json("interrupted")
+        else:
+            print("patchbay: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as `head` does. Python must not fail again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+
+
+def _say_as_json(message: str) -> None:
+    import json
+
+    print(json.dumps({"error": {"code": None, "message": message}}), file=sys.stderr)

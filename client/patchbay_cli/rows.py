@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 
@@ -41,11 +42,11 @@ def read_rows(file: TextIO, format_name: str) -> Iterator[Row]:
 
 
 def _ndjson(file: TextIO) -> Iterator[Row]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(_without_mark(file), 1):
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
+            values = json_of(line)
         except ValueError:
             yield Row(number, {}, "is not JSON", line)
             continue
@@ -58,13 +59,44 @@ def _ndjson(file: TextIO) -> Iterator[Row]:
 def _csv(file: TextIO) -> Iterator[Row]:
     import csv
 
-    reader = csv.DictReader(file, strict=True)
+    reader = csv.DictReader(_without_mark(file), strict=True)
     try:
+        _check_header([name.strip() for name in reader.fieldnames or ()])
         for found in reader:
             yield _row_of_csv(reader.line_num, found)
     except csv.Error as error:
         # Where a quote is open, nothing that follows can be trusted.
         raise click.UsageError(f"Line {reader.line_num} is not CSV: {error}.") from None
+
+
+def _check_header(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names) or "" in names:
+        raise click.UsageError("The header of the CSV has a name twice, or one that is empty.")
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    """Without the mark that spreadsheets write at the beginning: standard input has it still."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix("\ufeff")
+
+
+def json_of(text: str) -> Any:
+    """What a text of JSON says. Raises `ValueError`, also for what could not be sent as JSON."""
+    try:
+        return json.loads(text, parse_constant=_refused, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("the number is too large")
+    return number
 
 
 def _row_of_csv(line: int, found: Mapping[Any, Any]) -> Row:

@@ -34,7 +34,7 @@ class Run:
         self, output: Output, *, profile: str | None = None, organization: str | None = None
     ) -> None:
         self.output = output
-        self.profile_name = profile
+        self.profile_name = profile or os.environ.get(PROFILE_VARIABLE) or None
         self._organization = organization
 
     @cached_property
@@ -94,7 +94,6 @@ def resolved(name: str | None) -> Profile:
     it was not entered for. Raises `ProfileProblem`.
     """
     profiles = Profiles()
-    name = name or os.environ.get(PROFILE_VARIABLE)
     if name:
         return profiles.get(name)
     url, key = os.environ.get(URL_VARIABLE), os.environ.get(KEY_VARIABLE)

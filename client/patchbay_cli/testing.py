@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -39,13 +40,12 @@ def test(run: Run, target: str) -> Exit:
         raise click.UsageError("The target is the id of a connection, a source, or a destination.")
     call = _call(run, target)
     steps = Steps(run.output)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        progress = str(uuid.uuid4())
-        running: Future[RecordedTest] = pool.submit(call, progress=progress)
-        while not wait_for([running], _POLL_SECONDS).done:
-            if not run.output.as_json:
-                steps.show(_steps_so_far(run, progress))
-        found = running.result()
+    progress = str(uuid.uuid4())
+    running = _started(partial(call, progress=progress))
+    while not wait_for([running], _POLL_SECONDS).done:
+        if not run.output.as_json:
+            steps.show(_steps_so_far(run, progress))
+    found = running.result()
     if run.output.as_json:
         run.output.record(found.to_dict())
     else:
@@ -54,6 +54,20 @@ def test(run: Run, target: str) -> Exit:
         if found.status != "succeeded":
             run.output.line(f"  test: {shown(found.id)}")
     return Exit.DONE if found.status == "succeeded" else Exit.of_blame(found.blame)
+
+
+def _started(call: Callable[[], RecordedTest]) -> Future[RecordedTest]:
+    """What a call gives, which nobody has to wait for: who interrupts the program ends it."""
+    running: Future[RecordedTest] = Future()
+
+    def work() -> None:
+        try:
+            running.set_result(call())
+        except BaseException as error:
+            running.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return running
 
 
 class Steps:

@@ -21,6 +21,7 @@ from patchbay_sdk.retries import Retries
 
 VERSION: Final = "0.1.0"
 _AGENT: Final = f"patchbay-sdk/{VERSION} python/{platform.python_version()}"
+_MOST_IN_LABEL: Final = 63
 _NO_ADDRESS: Final = "base_url is an address such as https://patchbay.example.com"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -143,7 +144,9 @@ def checked_base_url(url: str) -> str:
     the key in the clear, or is none."""
     try:
         parts = urlsplit(url)
-        is_address = bool(parts.hostname) and parts.port != 0
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        # Python resolves no other ones.
+        is_address = all(0 < len(one) <= _MOST_IN_LABEL for one in labels) and parts.port != 0
     except ValueError:
         raise InvalidArgument(_NO_ADDRESS) from None
     if parts.username is not None or parts.password is not None:

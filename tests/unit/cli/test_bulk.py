@@ -1,6 +1,7 @@
 """`patchbay rotate` and `upgrade`: many calls, at the pace of the deployment, with a report."""
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from patchbay_cli.bulk import Bulk, Outcome
+from patchbay_sdk import Response
+from patchbay_sdk.errors import RateLimited
 
 from tests.unit.cli.answers_of import by_path, failed_test
 from tests.unit.cli.conftest import ORGANIZATION_ID, Patchbay
@@ -139,9 +142,6 @@ def test_all_calls_wait_as_long_as_one_is_told_to(
 
 def test_a_pause_is_one_of_all() -> None:
     """Whatever is at work at the time: nobody begins while one was told to wait."""
-    from patchbay_sdk import Response
-    from patchbay_sdk.errors import RateLimited
-
     began: list[float] = []
     both_at_work = threading.Barrier(2, timeout=30)
 
@@ -247,3 +247,45 @@ def test_nothing_is_upgraded_that_nobody_agreed_to(
     assert ran.code == 64
     assert "use --yes, or --dry-run" in ran.err
     assert all("dry_run" in one.path for one in patches(server))
+
+
+def test_an_interruption_reports_what_is_at_work_and_begins_no_more() -> None:
+    began: list[int] = []
+    at_work = threading.Event()
+    interrupted = threading.Event()
+
+    def call(item: int) -> Outcome:
+        began.append(item)
+        if item == 1:
+            # Told to come back in a minute, for which nobody waits once it is interrupted
+            raise RateLimited(Response(429, {"retry-after": "60"}), {"code": "RATE_LIMITED"})
+        at_work.set()
+        assert interrupted.wait(30)
+        return Outcome(True, "done", {})
+
+    def interrupt() -> None:
+        assert at_work.wait(30)
+        signal.raise_signal(signal.SIGINT)
+        interrupted.set()
+
+    bulk = Bulk(call, at_once=2, max_error_rate=0)
+    outcomes = bulk.outcomes(range(6))
+    threading.Thread(target=interrupt).start()
+    started = time.monotonic()
+
+    with pytest.raises(KeyboardInterrupt):
+        list(outcomes)
+
+    assert time.monotonic() - started < 20
+    assert sorted(began) == [0, 1]
+    assert bulk.count == 1
+
+
+def test_a_pause_without_an_end_is_a_failure() -> None:
+    def call(_: int) -> Outcome:
+        raise RateLimited(Response(429, {"retry-after": "86400"}), {"code": "RATE_LIMITED"})
+
+    [(_, outcome)] = Bulk(call, at_once=1, max_error_rate=0).outcomes([1])
+
+    assert not outcome.done
+    assert outcome.details["code"] == "RATE_LIMITED"

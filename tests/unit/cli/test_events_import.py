@@ -1,7 +1,9 @@
 """`patchbay events import`: nothing is lost, and nothing is counted twice."""
 
 import json
+import os
 import sys
+import threading
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -184,3 +186,114 @@ def test_standard_input_is_a_file_without_memory(
 def test_a_file_that_is_not_there_is_named(patchbay: Patchbay) -> None:
     ran = patchbay("events", "import", "/nowhere/e.ndjson")
     assert (ran.code, ran.err) == (1, "patchbay: /nowhere/e.ndjson: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"occurred_at": "2026-02-17T10:00:00Z", "duration_ms": NaN}',
+        '{"occurred_at": "2026-02-17T10:00:00Z", "duration_ms": 1e999}',
+        '{"occurred_at": "2026-02-17T10:00:00Z", "duration_ms": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+        "[]",
+        '{"occurred_at": "2026-02-17T10:00:00Z", "message": "' + "a" * 10_000_000 + '"}',
+    ],
+)
+def test_a_line_that_can_not_be_sent_is_set_aside_with_its_number(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path, line: str
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_text(json.dumps(event(id="a")) + f"\n{line}\n" + json.dumps(event(id="b")) + "\n")
+    rejects = tmp_path / "rejects.ndjson"
+    server.does(accepts(1))
+
+    ran = patchbay("events", "import", str(file), "--rejects", str(rejects), "--again")
+
+    assert ran.code == 1, ran.err
+    assert [one["id"] for batch in sent(server) for one in batch] == ["a", "b"]
+    assert json.loads(rejects.read_text())["line"] == 2
+
+
+def test_an_id_that_is_null_is_none(server: StandIn, patchbay: Patchbay, tmp_path: Path) -> None:
+    file = written(tmp_path / "events.ndjson", event(id=None), event(id=None))
+    server.does(accepts(2))
+
+    patchbay("events", "import", file)
+    patchbay("events", "import", file, "--again")
+
+    first, second = sent(server)
+    assert first == second
+    assert len({one["id"] for one in first}) == 2
+
+
+def test_what_is_invalid_is_not_written_into_what_is_read(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "events.ndjson", {"occurred_at": None})
+    before = Path(file).read_bytes()
+
+    ran = patchbay("events", "import", file, "--rejects", file)
+
+    assert (ran.code, Path(file).read_bytes()) == (1, before)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("kept", ["[]", '{"rows": 1}', '{"rows": "x"}', "[" * 100_000, "\udcff"])
+def test_a_memory_that_is_none_is_not_used(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path, folder: Path, kept: str
+) -> None:
+    file = written(tmp_path / "events.ndjson", event(id="a"))
+    server.does(accepts(1))
+    patchbay("events", "import", file)
+    [memory] = (folder / "imports").iterdir()
+    memory.write_bytes(kept.encode("utf-8", "surrogateescape"))
+
+    ran = patchbay("events", "import", file, "--json")
+
+    assert json.loads(ran.out)["skipped"] == 0
+
+
+def test_an_import_works_where_nothing_can_be_remembered(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path, folder: Path
+) -> None:
+    folder.mkdir()
+    (folder / "imports").write_text("not a folder")
+    file = written(tmp_path / "events.ndjson", *[event(id=str(n)) for n in range(150)])
+    server.does(accepts(75))
+
+    ran = patchbay("events", "import", file)
+
+    assert ran.code == 0
+    assert len(sent(server)) == 2
+    assert ran.err.count("can't be remembered") == 1
+
+
+def test_a_pipe_is_read_once(server: StandIn, patchbay: Patchbay, tmp_path: Path) -> None:
+    pipe = tmp_path / "events.ndjson"
+    os.mkfifo(pipe)
+    for _ in range(2):
+        server.does(accepts(1))
+        line = json.dumps(event(id="a")) + "\n"
+        threading.Thread(target=pipe.write_text, args=(line,)).start()
+        assert patchbay("events", "import", str(pipe)).code == 0
+    assert len(sent(server)) == 2
+
+
+@pytest.mark.parametrize("header", ["occurred_at,status,status", "occurred_at,,status"])
+def test_a_header_that_says_two_things_is_refused(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path, header: str
+) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text(f"{header}\r\n{TIME},SUCCESS,ERROR\r\n")
+    assert patchbay("events", "import", str(file)).code == 64
+    assert server.asked == []
+
+
+def test_the_mark_of_a_spreadsheet_is_no_part_of_standard_input(
+    server: StandIn, patchbay: Patchbay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"\ufeffoccurred_at,status\r\n{TIME},SUCCESS\r\n"
+    monkeypatch.setattr(sys, "stdin", StringIO(text))
+    server.does(accepts(1))
+    assert patchbay("events", "import", "-", "--format", "csv").code == 0
+    assert sent(server)[0][0]["occurred_at"] == TIME

@@ -191,3 +191,95 @@ def test_a_key_is_not_sent_in_the_clear(
     ran = signed_out("login", "--url", "http://patchbay.example.com", "--api-key-stdin")
 
     assert (ran.code, ran.err) == (1, "patchbay: base_url must be https, or http on this machine\n")
+
+
+class Locked(Ring):
+    """A keyring that raises what no other program knows."""
+
+    def get_password(self, service_name: str, username: str) -> str | None:
+        raise RuntimeError(f"locked: {service_name} {username}")
+
+    set_password = delete_password = get_password  # type: ignore[assignment]
+
+
+def test_a_keyring_that_fails_says_what_else_there_is(
+    server: StandIn, signed_out: Patchbay, monkeypatch: pytest.MonkeyPatch, ring: Ring, folder: Path
+) -> None:
+    assert sign_in(signed_out, server, monkeypatch).code == 0
+    monkeypatch.setitem(sys.modules, "keyring", Locked())
+
+    for ran in (
+        signed_out("connections"),
+        signed_out("logout"),
+        sign_in(signed_out, server, monkeypatch),
+    ):
+        assert ran.code == 1
+        assert "--storage file" in ran.err
+        assert KEY not in ran.err
+
+    assert sign_in(signed_out, server, monkeypatch, "--storage", "file").code == 0
+    assert KEY in (folder / "profiles.json").read_text()
+
+
+def test_a_key_that_was_replaced_does_not_stay_in_the_keyring(
+    server: StandIn, signed_out: Patchbay, monkeypatch: pytest.MonkeyPatch, ring: Ring
+) -> None:
+    sign_in(signed_out, server, monkeypatch)
+    assert list(ring.kept.values()) == [KEY]
+
+    sign_in(signed_out, server, monkeypatch)
+    assert list(ring.kept.values()) == [KEY]
+
+    sign_in(signed_out, server, monkeypatch, "--storage", "file")
+    assert ring.kept == {}
+
+
+def test_the_profile_of_the_environment_is_the_one_that_is_forgotten(
+    server: StandIn, signed_out: Patchbay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATCHBAY_PROFILE", "staging")
+    sign_in(signed_out, server, monkeypatch)
+    monkeypatch.setenv("PATCHBAY_PROFILE", "")
+    sign_in(signed_out, server, monkeypatch)
+    monkeypatch.setenv("PATCHBAY_PROFILE", "staging")
+
+    assert signed_out("logout").out == "The profile staging is forgotten.\n"
+
+    [left] = signed_out("profiles", "--json").out.splitlines()
+    assert json.loads(left)["profile"] == "default"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{}",
+        '{"default": 1, "profiles": {}}',
+        '{"default": null, "profiles": {"a": {}}}',
+        '{"default": null, "profiles": {"a": {"url": "https://x", "api_key": 5}}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_file_that_has_no_profiles_says_so(
+    signed_out: Patchbay, folder: Path, content: str
+) -> None:
+    folder.mkdir(mode=0o700)
+    (folder / "profiles.json").write_text(content)
+    (folder / "profiles.json").chmod(0o600)
+
+    ran = signed_out("profiles")
+
+    assert ran.code == 1
+    assert "remove it, and sign in" in ran.err
+
+
+def test_what_a_later_version_keeps_of_a_profile_is_left_alone(
+    signed_out: Patchbay, folder: Path
+) -> None:
+    folder.mkdir(mode=0o700)
+    profile = {"url": "https://x", "later": 1}
+    (folder / "profiles.json").write_text(
+        json.dumps({"default": "a", "profiles": {"a": profile}, "later": 1})
+    )
+    (folder / "profiles.json").chmod(0o600)
+    assert "https://x" in signed_out("profiles").out

@@ -1,10 +1,15 @@
 """What all commands promise: exit codes, errors, JSON, colors, help, and a fast start."""
 
+import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +23,7 @@ from patchbay_cli.table import COMMANDS
 
 from tests.unit.cli.answers_of import by_path, recorded_test
 from tests.unit.cli.conftest import Patchbay
-from tests.unit.sdk.stand_in import StandIn, answers, fails
+from tests.unit.sdk.stand_in import Behavior, StandIn, answers, drops, fails, listing, waits
 
 ROOT = Path(__file__).parents[3]
 
@@ -251,3 +256,117 @@ def test_names_are_completed_without_importing_their_commands(tmp_path: Path) ->
         timeout=60,
     )
     assert ran.stdout.splitlines() == ["plain,login", "plain,logout"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["connections", "--nope"], ["nope"], ["erase", "org_1"], ["test", "x"]]
+)
+def test_wrong_usage_is_json_if_the_results_are(
+    signed_out: Patchbay, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    ran = signed_out(*arguments, "--json")
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    error = json.loads(ran.err)["error"]
+    assert error["code"] is None
+    assert error["message"]
+
+
+@pytest.mark.enable_socket
+def test_json_has_nothing_that_moves_a_cursor_and_is_json_always(
+    server: StandIn, patchbay: Patchbay
+) -> None:
+    name = "\x1b]0;a\x07 \x9b31m \u202e \ud800 é"
+    server.does(listing([{"id": "con_1", "name": name}], None))
+
+    ran = patchbay("connections", "--json")
+
+    assert json.loads(ran.out)["name"] == name
+    assert ran.out.rstrip("\n").isprintable()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "behavior",
+    [
+        answers(404, {"message": "Not Found"}),
+        answers(302, None, {"Location": "/login"}),
+        answers(403, {"message": "Forbidden"}),
+        answers(200, {}),
+        answers(200, [1]),
+    ],
+)
+def test_what_is_not_patchbay_is_the_platform(
+    server: StandIn, patchbay: Patchbay, behavior: Behavior
+) -> None:
+    server.does(behavior)
+    ran = patchbay("connections", "--json")
+    assert ran.code == Exit.PLATFORM
+    assert json.loads(ran.err)["error"]["code"] is None
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("arguments", [["health", "--space", ".."], ["export", ".."]])
+def test_an_id_that_is_none_is_wrong_usage(patchbay: Patchbay, arguments: list[str]) -> None:
+    assert patchbay(*arguments).code == Exit.USAGE
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("closed", ["0", "1", "2"])
+def test_a_stream_that_is_closed_is_no_error(server: StandIn, tmp_path: Path, closed: str) -> None:
+    server.does(by_path({"/test": answers(200, recorded_test())}))
+    command = 'exec "$0" -m patchbay_cli test con_1 "$1"'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f"{command} {closed}>&-", sys.executable, "--json"],
+        env=environment(server, tmp_path),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_terminal_of_another_encoding_gets_escapes(
+    server: StandIn, tmp_path: Path, encoding: str, form: str
+) -> None:
+    server.does(by_path({"/test": answers(200, {**recorded_test(), "message": "é ✓"})}))
+    ran = subprocess.run(
+        [sys.executable, "-m", "patchbay_cli", "test", "con_1", *([form] if form else [])],
+        env={**environment(server, tmp_path), "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"\\u2713" in ran.stdout
+    if form:
+        assert json.loads(ran.stdout)["message"] == "é ✓"
+
+
+@pytest.mark.enable_socket
+def test_who_interrupts_a_test_does_not_wait_for_it(server: StandIn, tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.partition("?")[0].endswith("/test"):
+            asked.set()
+            waits(30, drops)(handler)
+        fails(404, "TEST_NOT_FOUND")(handler)
+
+    server.does(behave)
+    with subprocess.Popen(
+        [sys.executable, "-m", "patchbay_cli", "test", "con_1"],
+        env=environment(server, tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert asked.wait(30)
+        began = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+
+    assert time.monotonic() - began < 20
+    assert (running.returncode, said.strip()) == (Exit.INTERRUPTED, b"patchbay: interrupted")

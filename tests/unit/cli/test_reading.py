@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patchbay_cli import audit, organizations
+from patchbay_cli import audit, organizations, outages
 
 from tests.unit.cli.answers_of import CALLER, by_path
 from tests.unit.cli.conftest import ORGANIZATION_ID, Patchbay
@@ -272,3 +272,73 @@ def test_a_deployment_that_is_not_there_is_all_that_is_wrong(
 
     assert ran.code == 4
     assert len(ran.out.splitlines()) == 1
+
+
+def test_following_the_trail_outlives_an_outage(
+    server: StandIn, patchbay: Patchbay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The last one ends it: it is refused
+    server.does(
+        listing([change(1)], None),
+        *[fails(503, "TEMPORARILY_UNAVAILABLE", {"Retry-After": "0"})] * 3,
+        listing([change(3)], "more"),
+        fails(429, "RATE_LIMITED", {"Retry-After": "3600"}),
+        listing([change(3)], "more"),
+        listing([change(2), change(1)], None),
+        fails(403, "PERMISSION_DENIED"),
+    )
+    monkeypatch.setattr(audit, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "_FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "_LONGEST_PAUSE_SECONDS", 0.0)
+
+    ran = patchbay("audit", "--follow", "--json")
+
+    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == ["aud_1", "aud_2", "aud_3"]
+    said = [json.loads(line)["error"]["code"] for line in ran.err.splitlines()]
+    assert said == ["TEMPORARILY_UNAVAILABLE", "RATE_LIMITED", "PERMISSION_DENIED"]
+    assert ran.code == 1
+
+
+def test_waiting_for_an_erasure_outlives_an_outage(
+    server: StandIn, patchbay: Patchbay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.does(
+        answers(202, erasure("queued")),
+        *[fails(503, "TEMPORARILY_UNAVAILABLE", {"Retry-After": "0"})] * 3,
+        answers(200, erasure("erased")),
+    )
+    monkeypatch.setattr(organizations, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "_FIRST_PAUSE_SECONDS", 0.0)
+
+    ran = patchbay("erase", "org_2", "--confirm", "org_2", "--wait")
+
+    assert ran.code == 0
+    assert [one.method for one in server.asked] == ["DELETE", *["GET"] * 4]
+
+
+def test_an_export_that_breaks_off_leaves_nothing_and_writes_where_it_is_told(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("theirs")
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    things = [{"kind": "space", "content": {"name": "\ud800 \x9b31m é"}}]
+
+    server.does(listing(things, "more"), fails(403, "PERMISSION_DENIED"))
+    assert patchbay("export", "org_2", "--output", str(folder / "all")).code == 1
+    assert list(folder.iterdir()) == []
+
+    # Somebody knows the name, and has put links there
+    (folder / "all").symlink_to(elsewhere)
+    (folder / "all.part").symlink_to(elsewhere)
+    server.does(listing(things, None))
+    assert patchbay("export", "org_2", "--output", str(folder / "all")).code == 0
+    assert elsewhere.read_text() == "theirs"
+    assert json.loads((folder / "all").read_text()) == things[0]
+
+    server.asked.clear()
+    for place in (str(folder), "/dev/null"):
+        ran = patchbay("export", "org_2", "--output", place)
+        assert (ran.code, "is not a file" in ran.err) == (1, True)
+    assert server.asked == []

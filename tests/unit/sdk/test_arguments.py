@@ -82,6 +82,7 @@ def test_a_header_that_would_be_two_is_refused_without_showing_it(value: str) ->
         *("https://x.example?", "https://x.example#", "https://x.example/\n", " https://x.example"),
         *("https://x.example\\y", "http://x.example", "http://127.0.0.1.x.example", "x.example"),
         *("https://u:p@x.example", "http://127.0.0.1@x.example", "https://", "https://[::1"),
+        *("https://x..example", f"https://{'x' * 64}.example"),
     ],
 )
 def test_an_address_that_is_none_or_shows_the_key_is_refused(url: str) -> None:
@@ -94,6 +95,7 @@ def test_an_address_that_is_none_or_shows_the_key_is_refused(url: str) -> None:
     [
         ("https://x.example//", "https://x.example/v1"),
         ("https://x.example/prefix/", "https://x.example/prefix/v1"),
+        ("https://x.example.", "https://x.example./v1"),
         ("http://[::1]:8080", "http://[::1]:8080/v1"),
         ("http://LOCALHOST:8080/", "http://LOCALHOST:8080/v1"),
     ],
