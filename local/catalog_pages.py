@@ -13,8 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from local import catalog
+from patchbay_cli.definition_files import DefinitionFile
+
 from local.paths import LAYER, ROOT
+from local.publishing import catalog_files
 from local.written_files import settle
 
 PAGES: Final = ROOT / "docs/catalog"
@@ -42,13 +44,13 @@ _OAUTH: Final = (
 )
 
 
-def pages(entries: list[catalog.Entry]) -> dict[str, str]:
+def pages(entries: list[DefinitionFile]) -> dict[str, str]:
     """The text of each page, by its file name."""
     written = {f"{entry.definition['slug']}.md": "\n".join(_page(entry)) for entry in entries}
     return {"README.md": "\n".join(_index(entries)), **written}
 
 
-def _index(entries: list[catalog.Entry]) -> Iterator[str]:
+def _index(entries: list[DefinitionFile]) -> Iterator[str]:
     yield from (_NOTE, "", "# The catalog", "")
     publishers = {entry.definition["publisher"] for entry in entries}
     yield f"{len(entries)} integrations of {len(publishers)} providers. The page of each links the"
@@ -76,7 +78,7 @@ def _index(entries: list[catalog.Entry]) -> Iterator[str]:
     yield ""
 
 
-def _reviews(entries: list[catalog.Entry]) -> Iterator[str]:
+def _reviews(entries: list[DefinitionFile]) -> Iterator[str]:
     days = sorted(entry.reviewed for entry in entries if entry.reviewed)
     count = f"{len(days)} of {len(entries)}"
     when = f" from {days[0]} to {days[-1]}" if days else ""
@@ -88,7 +90,7 @@ def _reviews(entries: list[catalog.Entry]) -> Iterator[str]:
     yield "since they were written."
 
 
-def _page(entry: catalog.Entry) -> Iterator[str]:
+def _page(entry: DefinitionFile) -> Iterator[str]:
     definition = entry.definition
     manifest, auth = definition["manifest"], definition["authConfig"]
     yield from (_NOTE, "", f"# {definition['name']}", "", definition["description"], "")
@@ -188,7 +190,7 @@ def _cell(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """The command line."""
     sys.path.insert(0, str(LAYER))
-    wanted = {PAGES / name: text for name, text in pages(catalog.read()).items()}
+    wanted = {PAGES / name: text for name, text in pages(catalog_files()).items()}
     return settle(
         wanted,
         "make catalog-pages",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from local import catalog, certificates, emulator, gateway, samples, tenant
+from local import certificates, emulator, gateway, publishing, samples, tenant
 from local.client import Client
 from local.paths import StateDir
 from local.problems import Problem
@@ -55,10 +55,7 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
             tenant.remember(state.stack_file, proxy.url, running.account, caller)
             progress("publishing the catalog")
             client = Client(proxy.url, caller.api_key)
-            report = await asyncio.to_thread(
-                catalog.publish, client, caller.space_id, catalog.read()
-            )
-            for refused in report.refused:
+            for refused in await asyncio.to_thread(publishing.publish_catalog, client, caller):
                 print(f"patchbay: {refused}", file=sys.stderr)
             links = await asyncio.to_thread(_links, provided, client, caller)
             print(_how_to_call(proxy.url, caller, state, links), flush=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local import catalog
+from local import publishing
 from local.client import Client
 from local.paths import StateDir
 from local.problems import Problem
@@ -56,10 +56,9 @@ class Samples:
 
         Raises `Problem` with what the API refuses.
         """
-        entries = [catalog.Entry(self.version, one) for one in (self._by_key(), self._by_account())]
-        report = catalog.publish(client, tenant.space_id, entries)
-        if report.refused:
-            raise Problem("; ".join(report.refused))
+        definitions = (self._by_key(), self._by_account())
+        if refused := publishing.publish(client, tenant, definitions):
+            raise Problem("; ".join(refused))
         registered = self.server.oauth.register(redirect_uri)
         given = {"client_id": registered.id, "client_secret": registered.secret}
         path = f"/v1/organizations/{tenant.organization_id}/oauth-applications"
@@ -90,6 +89,7 @@ class Samples:
         return {
             "publisher": PUBLISHER,
             "slug": BY_KEY,
+            "version": self.version,
             "name": "Local Tracker",
             "description": "The provider of the local cloud, by its key.",
             "variablesSchema": _TEAMS,
@@ -106,6 +106,7 @@ class Samples:
         return {
             "publisher": PUBLISHER,
             "slug": BY_ACCOUNT,
+            "version": self.version,
             "name": "Local Issues",
             "description": "The provider of the local cloud, by an account.",
             "variablesSchema": _TEAMS,

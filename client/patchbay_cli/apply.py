@@ -209,8 +209,14 @@ def _ask(
 def _tell(output: Output, result: Result) -> None:
     identity, failure = result.change.identity, result.failure
     line = f"{shown(identity)} {'failed' if failure else _PAST[result.change.action]}"
-    told_of = f": {told(failure)}" if failure else ""
-    output.result(_result(result), f"{line}{told_of}")
+    if failure:
+        at = f"{shown(result.change.where)}: " if result.change.where else ""
+        line += f": {at}{_lines_of(told(failure))}"
+    output.result(_result(result), line)
+
+
+def _lines_of(text: str) -> str:
+    return "\n".join(map(shown, text.split("\n")))
 
 
 def _result(result: Result) -> dict[str, Any]:
@@ -220,6 +226,7 @@ def _result(result: Result) -> dict[str, Any]:
         "kind": identity.kind,
         "name": identity.name,
         "space": identity.space,
+        "where": result.change.where or None,
         **({"error": result.failure.details} if result.failure else {}),
     }
 

@@ -57,7 +57,7 @@ class Step:
 
 def documents() -> list[str]:
     """The documents that have a story, as paths from the project's root."""
-    clients = [ROOT / "client/README.md", ROOT / "client/importing.md"]
+    clients = sorted((ROOT / "client").glob("*.md"))
     candidates = [ROOT / "README.md", *clients, *sorted((ROOT / "docs").glob("*.md"))]
     return [str(path.relative_to(ROOT)) for path in candidates if _BLOCK.search(path.read_text())]
 

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import catalog
 from local.client import Client
 from local.paths import StateDir
 from local.provider import provider
+from local.publishing import catalog_files, publish_catalog
 from local.sam import STACK_NAME
+from local.tenant import recall
 from tests.e2e.browsing import Browser
 from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, Tenant, processes_of, spawn
 from tests.e2e.test_async_tests import finished
@@ -252,7 +253,7 @@ def test_the_emulator_refuses_what_dynamodb_refuses(stack: Stack) -> None:
 
 
 def test_every_entry_of_the_catalog_is_published(client: Client) -> None:
-    entries = catalog.read()
+    entries = catalog_files()
     assert entries
     for entry in entries:
         found = client.call("GET", f"/v1/catalog/{entry.key}")
@@ -261,7 +262,17 @@ def test_every_entry_of_the_catalog_is_published(client: Client) -> None:
 
 
 def test_publishing_the_catalog_again_changes_nothing(client: Client, stack: Stack) -> None:
-    assert catalog.publish(client, stack.space_id, catalog.read()).published == []
+    def revisions() -> list[str]:
+        paths = [f"/v1/catalog/{entry.key}" for entry in catalog_files()]
+        ids = [client.call("GET", path).body["id"] for path in paths]
+        found = [client.call("GET", f"/v1/integrations/{one}").body for one in ids]
+        return [one["updatedAt"] for one in found]
+
+    before = revisions()
+    caller = recall(stack.stack_file, stack.api_url)
+    assert caller is not None
+    assert publish_catalog(client, caller) == []
+    assert revisions() == before
 
 
 class TestTheFrontDoor:

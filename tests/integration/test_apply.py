@@ -239,7 +239,7 @@ def test_an_empty_deployment_becomes_what_the_folder_says(
     wire.sent.clear()
     again = apply("--yes", "--secrets-to", str(secrets))
     assert (again.code, wire.writes) == (0, [])
-    assert again.out == "? api key test is not in the folder; it is the key of this run\n"
+    assert again.out == ""
     assert "Plan: 6 unchanged" in again.err
 
 
@@ -681,7 +681,7 @@ def test_only_prune_deletes_and_nothing_that_is_in_use(
     # when nothing is said, nothing is deleted
     listed = apply("--yes")
     assert (listed.code, wire.writes) == (0, [])
-    assert "? connection In use of production is not in the folder; it is active" in listed.out
+    assert "? connection \"In use\" of production is not in the folder; it is active" in listed.out
     # And there has to be a second yes
     refused = apply("--yes", "--prune")
     assert (refused.code, wire.writes) == (64, [])

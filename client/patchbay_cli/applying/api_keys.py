@@ -16,6 +16,7 @@ from patchbay_cli.applying.edits import create
 from patchbay_cli.applying.folder import Identity, Wanted
 from patchbay_cli.applying.new_secrets import NewSecrets
 from patchbay_cli.applying.plan import CREATE, Change, Plan, Stage, Step
+from patchbay_cli.json_files import FileProblem
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -38,11 +39,22 @@ def plan_api_keys(
         elif there and not secrets.is_expected(key.identity):
             plan.unchanged.append(key.identity)
         else:
+            plan.problems += _not_to_give(key, deployment)
             plan.missing += secrets.problems(key, "/name", "its value")
             lost = there[0].id if there else None
             do = partial(_create, deployment.organization_id, key, secrets, lost)
             step = Step(Stage.API_KEYS, do)
             plan.changes.append(Change(CREATE, key.identity, key.where, [step]))
+
+
+def _not_to_give(key: Wanted, deployment: Deployment) -> Iterator[FileProblem]:
+    """Permissions that the caller does not have, and so can't give. An operator may give all."""
+    if "platform.admin" in deployment.caller.permissions:
+        return
+    for position, permission in enumerate(key.value["permissions"]):
+        if permission not in deployment.caller.permissions:
+            message = f"is {permission}, which the key of this run does not have, and can't give"
+            yield key.problem(f"/permissions/{position}", message)
 
 
 def _problems(wants: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,8 @@ def extras_of(folder: Folder, deployment: Deployment, rules: Iterable[Found]) ->
     if SOURCE in kinds or DESTINATION in kinds:
         found += [one for listed in deployment.endpoints.values() for one in listed]
     if API_KEY in kinds:
-        found += deployment.api_keys
+        # That of this run has to come from somewhere else.
+        found += [key for key in deployment.api_keys if key.id != deployment.caller.subject]
     extras = [
         one
         for one in found
@@ -91,8 +92,7 @@ def _kept(one: Found, deployment: Deployment, gone: set[str]) -> str | None:
         ]
         if users:
             return f"{len(users)} of the connections use it"
-    if kind == API_KEY and one.id == deployment.caller.subject:
-        return "it is the key of this run"
+    
     if kind == INTEGRATION:
         return _kept_integration(one, deployment, gone)
     return None

@@ -51,8 +51,9 @@ class Identity(NamedTuple):
     space: str | None = None
 
     def __str__(self) -> str:
+        name = f'"{self.name}"' if " " in self.name else self.name
         within = "" if self.space is None else f" of {self.space}"
-        return f"{self.kind.replace('_', ' ')} {self.name}{within}"
+        return f"{self.kind.replace('_', ' ')} {name}{within}"
 
 
 class Scope(NamedTuple):
@@ -136,6 +137,15 @@ def read_folder(path: Path) -> Folder:
     if definitions:
         folder.scopes.add(Scope(INTEGRATION))
     problems += _twice([*folder.definitions, *folder.things])
+    if problems:
+        raise FolderRefused(problems)
+    return folder
+
+
+def folder_of(definitions: Iterable[JsonFile]) -> Folder:
+    """The folder that has these definition files alone. Raises `FolderRefused`."""
+    folder = Folder(scopes={Scope(INTEGRATION)})
+    problems = [one for file in definitions for one in _read_definition(folder, file, Path())]
     if problems:
         raise FolderRefused(problems)
     return folder

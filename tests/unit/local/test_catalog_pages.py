@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local import catalog, catalog_pages
+from local import catalog_pages
+from local.publishing import catalog_files
 
 
 def test_the_pages_are_current(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +33,7 @@ def test_a_page_that_is_stale_or_has_no_entry_is_found_and_written(
 
 def test_a_page_says_what_is_entered_asked_and_where_that_is_from() -> None:
     # given
-    entries = catalog.read()
+    entries = catalog_files()
 
     # when
     pages = catalog_pages.pages(entries)

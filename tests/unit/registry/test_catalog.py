@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
 from semver import Version
 
-from local import catalog
-from local.client import Answer, Client
 from local.logs import functions
 from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.plan import Plan
@@ -441,124 +439,6 @@ def test_requests_only_read(entry: Entry) -> None:
         and "graphql" not in step["request"].get("body", {})
     }
     assert posts <= POSTS_THAT_READ
-
-
-FILE: Final[dict[str, Any]] = {
-    "version": "1.0.0",
-    "documentation": ["https://docs.example.com"],
-    "publisher": "acme",
-    "slug": "crm",
-    "name": "CRM",
-    "visibility": "public",
-    "authConfig": {"type": "none"},
-    "manifest": {},
-}
-
-
-class Api:
-    """A deployment that has one release of `FILE`."""
-
-    def __init__(self) -> None:
-        self.release = {"id": "int_1", "description": None, "iconUrl": None} | {
-            name: FILE.get(name, default)
-            for name, default in {"trustTier": "community", "variablesSchema": {}, **FILE}.items()
-        }
-        self.calls: list[tuple[str, str, Any]] = []
-
-    def call(self, method: str, path: str, body: Any = None, **_: Any) -> Answer:
-        if method != "GET":
-            self.calls.append((method, path, body))
-        exists = not path.endswith("versions/1.1.0")
-        shown = self.release | {"currentVersion": "1.0.0", "retentionTier": None}
-        return Answer(200, shown) if exists else Answer(404, {})
-
-
-@pytest.mark.parametrize(
-    ("edit", "calls", "refused"),
-    [
-        ({}, [], False),
-        ({"name": "CRM 2"}, [], True),
-        ({"manifest": {"roles": ["source"]}}, [], True),
-        ({"name": "CRM 2", "version": "1.1.0"}, ["PATCH", "POST"], False),
-        ({"visibility": "unlisted"}, ["PATCH"], False),
-        ({"retentionTier": "long"}, ["PATCH"], False),
-    ],
-)
-def test_publishing_the_catalog_sees_edits(
-    tmp_path: Path, edit: dict[str, Any], calls: list[str], refused: bool
-) -> None:
-    api = Api()
-    (tmp_path / "crm.json").write_text(json.dumps(FILE | edit))
-    report = catalog.publish(cast(Client, api), "a-space", catalog.read(tmp_path))
-    assert [method for method, *_ in api.calls] == calls
-    assert bool(report.refused) is refused
-    assert bool(report.published) is bool(calls)
-    if refused:
-        assert "changed since 1.0.0 was published: raise its version" in report.refused[0]
-
-
-def test_lint_finds_what_publishing_would(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good = ["--lint", "--folder", str(tmp_path)]
-    (tmp_path / "crm.json").write_text(json.dumps(FILE))
-    assert catalog.main(good) == 0
-    wrong = {"version": "1", "documentation": [], "manifest": {"roles": ["x"]}, "slug": "crm2"}
-    (tmp_path / "bad.json").write_text(json.dumps(FILE | wrong))
-    (tmp_path / "copy.json").write_text(json.dumps(FILE | {"hue": "red"}))
-    capsys.readouterr()
-    assert catalog.main(good) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(" ")[0] + " " + line.split()[1] for line in lines] == [
-        "bad.json: /version",
-        "bad.json: /documentation",
-        "bad.json: /manifest/roles/0",
-        "copy.json: /hue",
-        "crm.json: /slug",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("reviewed", "problem"),
-    [
-        ("2026-11-29", None),
-        ("2999-01-01", "is in the future"),
-        ("2026-11-31", "is not a day such as 2026-11-29"),
-        ("20261129", "is not a day such as 2026-11-29"),
-        (True, "is not a day such as 2026-11-29"),
-    ],
-)
-def test_a_review_has_a_day_that_has_been(
-    tmp_path: Path, reviewed: object, problem: str | None
-) -> None:
-    source = {"documentation": {"authentication": "https://docs.example.com"}}
-    (tmp_path / "crm.json").write_text(json.dumps(FILE | source | {"reviewed": reviewed}))
-    found = catalog.lint(catalog.read(tmp_path))
-    assert found == ([f"crm.json: /reviewed {problem}"] if problem else [])
-
-
-def test_a_review_needs_a_link_for_each_fact(tmp_path: Path) -> None:
-    # given an entry that says of neither its authentication nor its step where they are from
-    step = {"name": "user", "kind": "http", "request": {"url": "https://api.example.com/me"}}
-    checks = {"manifest": {"checks": {"steps": [step]}}}
-    (tmp_path / "crm.json").write_text(json.dumps(FILE | checks | {"reviewed": "2026-11-29"}))
-
-    # when
-    found = catalog.lint(catalog.read(tmp_path))
-
-    # then
-    needed = "needs a link under /documentation for: authentication, user"
-    assert f"crm.json: /reviewed {needed}" in found
-
-
-def test_what_is_for_readers_is_not_published(tmp_path: Path) -> None:
-    (tmp_path / "crm.json").write_text(json.dumps(FILE | {"reviewed": "2026-11-29"}))
-    [entry] = catalog.read(tmp_path)
-    assert not entry.definition.keys() & {"version", "documentation", "reviewed"}
-
-
-def test_the_catalog_passes_its_lint() -> None:
-    assert catalog.lint(catalog.read()) == []
 
 
 def test_make_logs_knows_every_function() -> None:
