@@ -681,7 +681,7 @@ def test_only_prune_deletes_and_nothing_that_is_in_use(
     # when nothing is said, nothing is deleted
     listed = apply("--yes")
     assert (listed.code, wire.writes) == (0, [])
-    assert "? connection \"In use\" of production is not in the folder; it is active" in listed.out
+    assert '? connection "In use" of production is not in the folder; it is active' in listed.out
     # And there has to be a second yes
     refused = apply("--yes", "--prune")
     assert (refused.code, wire.writes) == (64, [])

@@ -92,7 +92,7 @@ def _kept(one: Found, deployment: Deployment, gone: set[str]) -> str | None:
         ]
         if users:
             return f"{len(users)} of the connections use it"
-    
+
     if kind == INTEGRATION:
         return _kept_integration(one, deployment, gone)
     return None
