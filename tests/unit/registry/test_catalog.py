@@ -186,7 +186,17 @@ PROVIDERS: Final = {
     "todoist-oauth": Provider("project-management", ("github.com/Doist",)),
     "okta-oauth": Provider("identity", ("developer.okta.com",)),
     "zoho-crm": Provider("crm", ("www.zoho.com", "zoho.com", "github.com/zoho")),
+    "jira-oauth": Provider(
+        "project-management", ("developer.atlassian.com", "github.com/atlassian")
+    ),
+    "basecamp": Provider("project-management", ("github.com/basecamp",)),
+    "notion-oauth": Provider(
+        "project-management", ("developers.notion.com", "github.com/makenotion")
+    ),
 }
+
+WITHOUT_SCOPES: Final = {"basecamp", "notion-oauth"}
+"""What a client may do there is said elsewhere than in the authorization URL, or is all."""
 
 POSTS_THAT_READ: Final = {
     # These change nothing, by their documentation.
@@ -241,6 +251,8 @@ SAMPLES_OF_ENTRY: Final = {
     },
     "okta-oauth": {"domain": "acme.okta.com"},
     "zoho-crm": {"accounts_server": "accounts.zoho.eu", "api_domain": "www.zohoapis.eu"},
+    "jira-oauth": {"cloud_id": "11223344-a1b2-3b33-c444-def123456789"},
+    "basecamp": {"contact": "app@example.com", "account_id": "99999999"},
 }
 SECRET: Final = "sample-secret-0123456789"
 _CLIENT: Final = trustme.CA().issue_cert("client.example.com")
@@ -397,7 +409,8 @@ def test_a_capability_that_is_refused_is_no_broken_connection(entry: Entry) -> N
 @each_entry
 def test_an_oauth_integration_says_which_scopes_it_asks_for(entry: Entry) -> None:
     auth_config = entry.body["authConfig"]
-    assert auth_config["type"] != "oauth2" or auth_config["scopes"]
+    if auth_config["type"] == "oauth2":
+        assert bool(auth_config.get("scopes")) is (entry.slug not in WITHOUT_SCOPES)
 
 
 @each_entry
