@@ -72,6 +72,10 @@ openapi: .venv/.stamp ## Write the API document and the template's routes from t
 sdk: .venv/.stamp ## Write the types and methods of the Python SDK from the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk
 
+.PHONY: schemas
+schemas: .venv/.stamp ## Write docs/schemas, the JSON Schemas of files for editors
+	PYTHONPATH=layers/patchbay $(BIN)/python -m local.editor_schemas
+
 .PHONY: catalog-pages
 catalog-pages: .venv/.stamp ## Write docs/catalog from the entries of catalog/
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.catalog_pages
@@ -104,7 +108,7 @@ check: lint types imports ## The quick part of test, within a minute: style, typ
 	$(PYTEST) tests/unit
 
 .PHONY: test
-test: lint types imports template requirements-check web-check openapi-check sdk-check catalog-check api-lint unit e2e ## All that CI runs
+test: lint types imports template requirements-check web-check openapi-check sdk-check schemas-check catalog-check api-lint unit e2e ## All that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp web-lint ## Style
@@ -153,6 +157,10 @@ openapi-check: .venv/.stamp ## The API document and the template's routes are th
 .PHONY: sdk-check
 sdk-check: .venv/.stamp ## The Python SDK is that of the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk --check
+
+.PHONY: schemas-check
+schemas-check: .venv/.stamp ## The JSON Schemas of files are those of the code
+	PYTHONPATH=layers/patchbay $(BIN)/python -m local.editor_schemas --check
 
 .PHONY: catalog-check
 catalog-check: .venv/.stamp ## The entries of catalog/ can be published, and docs/catalog has their pages

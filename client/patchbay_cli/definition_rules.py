@@ -73,8 +73,10 @@ def _review_problems(file: DefinitionFile, *, is_sound: bool) -> Iterator[str]:
 
 def _facts(definition: Mapping[str, Any]) -> set[str]:
     """What a review reads: how requests authenticate, which scopes they need, and each step."""
-    steps = definition.get("manifest", {}).get("checks", {}).get("steps", [])
-    scopes = ["scopes"] if definition.get("authConfig", {}).get("type") == "oauth2" else []
+    # Null is what is left out.
+    manifest, auth_config = (definition.get(name) or {} for name in ("manifest", "authConfig"))
+    steps = manifest.get("checks", {}).get("steps", [])
+    scopes = ["scopes"] if auth_config.get("type") == "oauth2" else []
     return {"authentication", *scopes, *(step["name"] for step in steps)}
 
 

@@ -1,5 +1,6 @@
 """The registry over the API: the Integration entity, its releases and the catalog."""
 
+import socket
 from typing import Any
 from urllib.parse import quote
 
@@ -85,6 +86,34 @@ def test_what_the_server_sets_is_refused_from_a_client(tenant: Tenant) -> None:
         assert answer.status == 400
         assert answer.pointers == [f"/{name}"]
     assert tenant.client.get("/v1/integrations").json["items"] == []
+
+
+@pytest.mark.enable_socket
+def test_the_schema_of_an_editor_is_no_field_and_no_schema_is_fetched(tenant: Tenant) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        named = {"$schema": f"http://127.0.0.1:{server.getsockname()[1]}/mine.json"}
+
+        # At the top, it is a field like others that are not known
+        answer = tenant.client.post("/v1/integrations", draft(tenant, **named))
+        assert (answer.status, answer.pointers) == (400, ["/$schema"])
+
+        # Within a document, it is a keyword of JSON Schema, and may only name the dialect
+        for place, pointer in (
+            ({"variablesSchema": REGION | named}, "/variablesSchema/$schema"),
+            ({"manifest": MANIFEST | {"secretsSchema": named}}, "/manifest/secretsSchema/$schema"),
+            ({"manifest": MANIFEST | named}, "/manifest/$schema"),
+            ({"authConfig": {"type": "none"} | named}, "/authConfig/$schema"),
+        ):
+            created = create(tenant, **place, slug=f"crm-{len(pointer)}")
+            refused = publish(tenant, created, "1.0.0")
+            assert (refused.code, refused.pointers) == ("NOT_PUBLISHABLE", [pointer])
+        dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+        created = create(tenant, variablesSchema=REGION | dialect)
+        assert publish(tenant, created, "1.0.0").status == 201
+
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def test_each_field_has_its_rule(tenant: Tenant) -> None:

@@ -30,7 +30,7 @@ from patchbay.platform.json_schema import DocumentSchema
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/auth-config.md").read_text()
-SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/auth-config.schema.json").read_text())
+SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/schemas/auth-config.schema.json").read_text())
 MEMBERS = SCHEMA["properties"]
 EXAMPLES = {
     name: json.loads(text)
