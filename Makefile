@@ -58,7 +58,7 @@ build: tools ## Build the functions and layers as they are deployed (sam build)
 fmt: .venv/.stamp $(CLIENTS)/npm/.stamp ## Format the code and sort its imports
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
-	cd web && $(NODE) ../$(NPM_BIN)/biome check --write
+	cd web && $(NODE) ../$(NPM_BIN)/biome check --write . ../client/typescript/*.ts
 
 .PHONY: requirements
 requirements: .venv/.stamp ## Write what the dependencies layer installs, from uv.lock
@@ -69,8 +69,16 @@ openapi: .venv/.stamp ## Write the API document and the template's routes from t
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
 
 .PHONY: sdk
-sdk: .venv/.stamp ## Write the types and methods of the Python SDK from the API document
+sdk: .venv/.stamp ## Write what of the SDKs follows from the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk
+
+TYPESCRIPT := .local/typescript
+
+.PHONY: typescript
+typescript: $(CLIENTS)/npm/.stamp ## Write the package of the TypeScript client to .local/typescript
+	@rm -rf $(TYPESCRIPT) && cp -r client/typescript $(TYPESCRIPT) && cp LICENSE $(TYPESCRIPT)
+	@$(NODE) $(NPM_BIN)/openapi-typescript $(DOCUMENT) --output $(TYPESCRIPT)/api.ts >/dev/null
+	$(NODE) $(NPM_BIN)/tsc --project $(TYPESCRIPT)
 
 .PHONY: schemas
 schemas: .venv/.stamp ## Write docs/schemas, the JSON Schemas of files for editors
@@ -98,7 +106,7 @@ bench: build ## Measure what is promised in figures and write docs/benchmarks.md
 
 .PHONY: clean
 clean: ## Remove what was built and the local cloud's data; tools stay
-	rm -rf .aws-sam .local/state .local/tls .local/stack.json .local/stack.env .local/logs \
+	rm -rf .aws-sam .local/state .local/typescript .local/tls .local/stack.json .local/stack.env .local/logs \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 ##@ Check
@@ -118,7 +126,7 @@ lint: .venv/.stamp web-lint ## Style
 
 .PHONY: web-lint
 web-lint: $(CLIENTS)/npm/.stamp ## Style of the pages' code
-	cd web && $(NODE) ../$(NPM_BIN)/biome check --error-on-warnings
+	cd web && $(NODE) ../$(NPM_BIN)/biome check --error-on-warnings . ../client/typescript/*.ts
 
 .PHONY: types
 types: .venv/.stamp $(CLIENTS)/web/api.d.ts ## Types
@@ -155,7 +163,7 @@ openapi-check: .venv/.stamp ## The API document and the template's routes are th
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi --check
 
 .PHONY: sdk-check
-sdk-check: .venv/.stamp ## The Python SDK is that of the API document
+sdk-check: .venv/.stamp ## The SDKs are those of the API document
 	PYTHONPATH=layers/patchbay $(BIN)/python -m local.sdk --check
 
 .PHONY: schemas-check

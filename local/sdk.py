@@ -1,6 +1,6 @@
-"""Writes what of the SDK follows from the API document: its types, and a method per operation.
+"""Writes what of the SDKs follows from the API document: types, and a method per operation.
 
-    python -m local.sdk            write client/patchbay_sdk/
+    python -m local.sdk            write it below client/
     python -m local.sdk --check    exit 1 if a file of it is out of date
 
 `sdk_methods.toml` names the method of each operation.
@@ -33,7 +33,7 @@ from local.sdk_types import (
 from local.written_files import settle
 
 METHODS: Final = ROOT / "local/sdk_methods.toml"
-PACKAGE: Final = ROOT / "client/patchbay_sdk"
+CLIENT: Final = ROOT / "client"
 _JSON: Final = "application/json"
 _LISTS: Final = {"items": "next_cursor", "connections": "nextCursor"}
 """The fields of an answer that is one page of a list."""
@@ -320,7 +320,29 @@ class Sdk:
             "resources.py": self._resources(is_async=False),
             "async_resources.py": self._resources(is_async=True),
         }
-        return {name: _formatted(text, name) for name, text in made.items()}
+        python = {f"patchbay_sdk/{name}": text for name, text in made.items()}
+        return {
+            **{name: _formatted(text, name) for name, text in python.items()},
+            "typescript/codes.ts": self._codes(),
+            "typescript/keyed.ts": self._keyed(),
+        }
+
+    def _codes(self) -> str:
+        """The codes of errors, for TypeScript: those that the Python SDK has classes of."""
+        from patchbay_sdk.errors import BY_CODE
+
+        lines = "".join(f"\n  | {json.dumps(code)}" for code in sorted(BY_CODE))
+        return f"// {GENERATED}\nexport type ErrorCode ={lines};\n"
+
+    def _keyed(self) -> str:
+        """The routes that honor an Idempotency-Key, for TypeScript."""
+        found = sorted(
+            f"{verb.upper()} {path}"
+            for verb, path, operation in self.operations.values()
+            if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", []))
+        )
+        lines = "".join(f"  {json.dumps(route)},\n" for route in found)
+        return f"// {GENERATED}\nexport const KEYED = new Set([\n{lines}]);\n"
 
     def _operations(self) -> str:
         lines = (method.declaration() for method in self.methods)
@@ -395,7 +417,7 @@ if TYPE_CHECKING:
 def _formatted(text: str, name: str) -> str:
     """As ruff writes it, without what is imported and not used."""
     ruff = str(Path(sys.executable).with_name("ruff"))
-    where = ("--stdin-filename", str(PACKAGE / name), "-")
+    where = ("--stdin-filename", str(CLIENT / name), "-")
     for command in (("check", "--quiet", "--fix-only", "--exit-zero"), ("format", "--quiet")):
         done = subprocess.run(  # noqa: S603 - our own tool
             (ruff, *command, *where), input=text, capture_output=True, text=True, check=True
@@ -410,7 +432,7 @@ def main() -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
-    files = {PACKAGE / name: text for name, text in wanted.items()}
+    files = {CLIENT / name: text for name, text in wanted.items()}
     return settle(files, "make sdk", check="--check" in sys.argv)
 
 
