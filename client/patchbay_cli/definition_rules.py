@@ -1,6 +1,8 @@
-"""What is wrong with a definition file apart from the integration in it.
+"""What is wrong with a definition file: the integration in it, by the rules of publishing, and what
+else it has.
 
-The deployment never sees these members, so its rules say nothing of them.
+The deployment never sees `version`, `documentation`, and `reviewed` of a file, so it has no rules
+for them as they are there.
 """
 
 from __future__ import annotations
@@ -8,10 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timezone
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from patchbay_cli.definition_files import DefinitionFile
+from patchbay_cli.engine import definition_problems
 from patchbay_cli.json_files import FileProblem
+
+if TYPE_CHECKING:
+    from patchbay_cli.engine import Integration
 
 _SEMVER: Final = re.compile(
     r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
@@ -21,7 +27,18 @@ _SEMVER: Final = re.compile(
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def file_problems(file: DefinitionFile, *, is_sound: bool) -> Iterator[FileProblem]:
+def problems_of(file: DefinitionFile) -> list[FileProblem]:
+    """All that is wrong with one file. The engine must be installed."""
+    return judged(file)[0]
+
+
+def judged(file: DefinitionFile) -> tuple[list[FileProblem], Integration | None]:
+    """The same; and the draft that it is, if it can be one."""
+    found, draft = definition_problems(file)
+    return [*found, *_file_problems(file, is_sound=not found)], draft
+
+
+def _file_problems(file: DefinitionFile, *, is_sound: bool) -> Iterator[FileProblem]:
     """What is wrong with `version`, `documentation`, and `reviewed`.
 
     Only of a definition that `is_sound` is it said which facts have no link.

@@ -11,6 +11,7 @@ import click
 
 from patchbay_cli.command import command
 from patchbay_cli.definition_files import read_definition
+from patchbay_cli.definition_rules import judged
 from patchbay_cli.dev_form import FormField, draw
 from patchbay_cli.dev_values import Values, ValueSource
 from patchbay_cli.dev_watch import Watch
@@ -18,7 +19,6 @@ from patchbay_cli.engine import require_engine
 from patchbay_cli.engine_tests import Trial, ValuesRefused, guard_of
 from patchbay_cli.exits import Exit
 from patchbay_cli.json_files import FileProblem, Unreadable
-from patchbay_cli.lint import judged
 from patchbay_cli.output import Output, shown
 from patchbay_cli.run import Run
 from patchbay_cli.testing import Steps, show_verdict

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,17 +65,23 @@ def guard_of(allowed: Sequence[str], authorities: Path | None) -> EgressGuard:
         policy = EgressPolicy.parse(",".join(allowed))
     except ValueError as error:
         raise CommandFailed(f"--egress-allow: {error}") from None
-    trusted = b""
-    if authorities is not None:
-        found = _PEM.findall(authorities.read_text(encoding="utf-8"))
-        try:
-            ders = [base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode() for pem in found]
-            trusted = read_authorities(",".join(ders))
-        except ValueError:
-            trusted = b""
-        if not trusted:
-            raise CommandFailed(f"{authorities} is not a file of certificates in PEM")
+    if authorities is None:
+        return EgressGuard(policy)
+    try:
+        trusted = read_authorities(",".join(_in_base64(authorities.read_text(encoding="utf-8"))))
+    except ValueError:
+        trusted = b""
+    if not trusted:
+        raise CommandFailed(f"{authorities} is not a file of certificates in PEM")
     return EgressGuard(policy, operator_authorities=trusted)
+
+
+def _in_base64(pem: str) -> list[str]:
+    """The certificates of a file, as the parameter `EgressAuthorities` has them. Raises
+    ValueError."""
+    from ssl import PEM_cert_to_DER_cert
+
+    return [base64.b64encode(PEM_cert_to_DER_cert(one)).decode() for one in _PEM.findall(pem)]
 
 
 class Trial:

@@ -193,7 +193,7 @@ def _judge(results: Sequence[Result]) -> None:
     if not has_engine():
         return
     from patchbay_cli.definition_files import read_definition
-    from patchbay_cli.lint import problems_of
+    from patchbay_cli.definition_rules import problems_of
 
     for one in results:
         if one.file is not None and "kept" not in one.actions:

@@ -24,6 +24,7 @@ from patchbay_cli.applying.shapes import (
     problems_of,
 )
 from patchbay_cli.definition_files import DefinitionFile
+from patchbay_cli.definition_rules import problems_of as problems_of_file
 from patchbay_cli.engine import has_engine
 from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
 
@@ -120,10 +121,7 @@ def read_folder(path: Path) -> Folder:
     """Raises `FolderRefused` with all that is wrong with its files, and `OSError`."""
     folder = Folder()
     problems: list[FileProblem] = []
-    parts = [path / INTEGRATIONS, path / SPACES, path / ORGANIZATION]
-    is_whole = any(part.exists() for part in parts)
-    definitions, spaces = _json_in(parts[0] if is_whole else path), _json_in(parts[1])
-    organization = [parts[2]] if parts[2].exists() else []
+    definitions, spaces, organization = _files_of(path)
     if not definitions and not spaces and not organization:
         message = f"has no {INTEGRATIONS}/*.json, no {SPACES}/*.json, and no {ORGANIZATION}"
         raise FolderRefused([FileProblem(str(path), "", message)])
@@ -149,6 +147,23 @@ def folder_of(definitions: Iterable[JsonFile]) -> Folder:
     if problems:
         raise FolderRefused(problems)
     return folder
+
+
+def is_whole(path: Path) -> bool:
+    """Whether it is a folder of a deployment, and not only of definition files."""
+    return any((path / part).exists() for part in (INTEGRATIONS, SPACES, ORGANIZATION))
+
+
+def files_in(path: Path) -> list[Path]:
+    """The files of a folder that are read."""
+    return [file for files in _files_of(path) for file in files]
+
+
+def _files_of(path: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """The definitions of a folder, its spaces, and what is of its organization."""
+    definitions = _json_in(path / INTEGRATIONS if is_whole(path) else path)
+    organization = path / ORGANIZATION
+    return definitions, _json_in(path / SPACES), [organization] if organization.exists() else []
 
 
 def _problems_of(
@@ -184,8 +199,6 @@ def _remark_problems(file: DefinitionFile) -> Iterator[Problem]:
 def _definition_problems(file: DefinitionFile) -> Iterable[FileProblem]:
     """By the rules of publishing, if the engine that has them is installed."""
     if has_engine():
-        from patchbay_cli.lint import problems_of as problems_of_file
-
         return problems_of_file(file)
     found = [
         *problems_of(file.definition, DefinitionEntry),

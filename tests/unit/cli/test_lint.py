@@ -137,6 +137,25 @@ def test_two_files_can_not_be_one_integration(signed_out: Patchbay, tmp_path: Pa
     assert (ran.code, ran.out) == (1, f"{second}:4:3: /slug is that of {first}\n")
 
 
+def test_a_folder_of_apply_is_checked_whole(signed_out: Patchbay, tmp_path: Path) -> None:
+    for folder in ("integrations", "spaces"):
+        (tmp_path / folder).mkdir()
+    written(tmp_path / "integrations")
+    space = tmp_path / "spaces/main.json"
+    space.write_text('{"name": "Main"}')
+
+    assert signed_out("lint", str(tmp_path)).err == "2 files can be applied\n"
+
+    written(tmp_path / "integrations", slug="No Slug")
+    space.write_text('{"name": "Main", "alert_rule": []}')
+    ran = signed_out("lint", str(tmp_path))
+
+    assert ran.code == 1
+    assert "tracker.json:4:3: /slug must have" in ran.out
+    assert f"{space}:1:18: /alert_rule" in ran.out
+    assert ran.err == "2 problems in 2 of 2 files\n"
+
+
 def test_a_file_that_is_half_written_hides_no_other(signed_out: Patchbay, tmp_path: Path) -> None:
     (tmp_path / "half.json").write_text('{"publisher": ')
     written(tmp_path, name_of_file := "whole.json", slug="no good")

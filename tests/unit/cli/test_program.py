@@ -222,6 +222,18 @@ def test_what_is_heavy_is_not_imported_before_it_is_needed() -> None:
     assert shell.stdout.splitlines()[-1] == "[]"
 
 
+def test_no_command_brings_the_engine_before_it_is_called() -> None:
+    code = (
+        "import sys; from importlib import import_module; from patchbay_cli.table import COMMANDS;"
+        "[import_module(one.module) for one in COMMANDS.values()];"
+        "print(sorted(set(sys.modules) & {'patchbay', 'pydantic', 'httpx2', 'ssl', 'asyncio'}))"
+    )
+    shell = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert shell.stdout == "[]\n"
+
+
 def test_without_the_extra_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['click'] = None;"

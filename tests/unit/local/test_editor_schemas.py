@@ -16,8 +16,8 @@ import pytest
 from patchbay_cli.applying.folder import FolderRefused, read_folder
 from patchbay_cli.applying.shapes import OrganizationEntry, SpaceEntry, problems_of
 from patchbay_cli.definition_files import DefinitionFile
+from patchbay_cli.definition_rules import problems_of as problems_of_file
 from patchbay_cli.json_files import read_json
-from patchbay_cli.lint import problems_of as problems_of_file
 
 from local import editor_schemas
 from local.editor_schemas import FOLDER, schemas
