@@ -26,7 +26,8 @@ _TOGETHER = {"test_monitors.py": "test_documents.py"}
 _FIRST = [
     *("test_documents.py", "test_monitors.py", "test_local_cloud.py", "test_fuzz.py"),
     *("test_mysql.py", "test_redis.py", "test_postgres.py"),
-    *("test_authorization_servers.py", "test_clients.py", "test_sdk.py", "test_ingest_bus.py"),
+    *("test_authorization_servers.py", "test_definitions.py", "test_clients.py", "test_sdk.py"),
+    "test_ingest_bus.py",
 ]
 
 

@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 import trustme
 from patchbay_cli import dev
+from patchbay_cli.definition_files import read_definition
+from patchbay_cli.definition_rules import judged
+from patchbay_cli.dev_form import draw
+from patchbay_cli.dev_values import Values
 from patchbay_cli.dev_watch import Watch
+from patchbay_cli.engine_tests import Trial
+from patchbay_cli.output import Output
 
 from local.provider import Provider, provider
 from tests.unit.cli.conftest import Patchbay, Ran
+
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.enable_socket
 
@@ -358,6 +366,26 @@ def test_authorities_that_are_none_are_refused(once: Trying, tmp_path: Path, con
 
     assert ran.code == 1
     assert "is not a file of certificates in PEM" in ran.err
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "catalog").glob("*.json")), ids=lambda p: p.stem)
+def test_every_entry_of_the_catalog_has_a_form(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = read_definition(path)
+    _, draft = judged(file)
+    assert draft is not None
+    trial = Trial(draft)
+
+    fields = trial.fields()
+    draw(Output(), fields, Values())
+
+    drawn = capsys.readouterr().out
+    assert all(field.title in drawn for field in fields)
+    assert any("needs an install" in note for note in trial.notes()) == (
+        file.definition["authConfig"]["type"] == "oauth2"
+        and "authorizationUrl" in file.definition["authConfig"]
+    )
 
 
 class Editor:
