@@ -1,7 +1,7 @@
 """`patchbay apply` against the whole API: what a folder says, planned and done."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from local.paths import CATALOG
 from patchbay.platform.masked_url import masked_url
 from tests.integration.api import Client
 from tests.integration.conftest import Tenant
+from tests.integration.deployment_folder import DEFINITION, edited, write, write_folder
 
 URL = "https://patchbay.example.com"
 READS = ("GET", "HEAD")
@@ -107,97 +108,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CRM_KEY", "sk_live_4eC39HqLyjWDarjtT1zdp7dc")
     monkeypatch.setenv("HOOK", "https://hooks.example.com/services/T0/B0/secret-path")
     root = tmp_path / "folder"
-    write(root / "integrations/crm.json", DEFINITION)
-    write(root / "spaces/production.json", SPACE)
-    write(root / "organization.json", ORGANIZATION)
+    write_folder(root, "acme", "production")
     return root
-
-
-def write(path: Path, value: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2))
-
-
-DEFINITION: dict[str, Any] = {
-    "$schema": "https://example.com/definition.schema.json",
-    "publisher": "acme",
-    "slug": "crm",
-    "version": "1.0.0",
-    "name": "CRM",
-    "documentation": {"authentication": "https://docs.example.com"},
-    "variablesSchema": {
-        "type": "object",
-        "properties": {
-            "path": {"type": "string", "x-binding": "free"},
-            "page_size": {"type": "integer", "default": 50, "x-binding": "free"},
-        },
-    },
-    "authConfig": {"type": "api_key"},
-    "manifest": {
-        "configurationSchema": {
-            "type": "object",
-            "properties": {
-                "depth": {"type": "integer", "minimum": 1},
-                "lookback": {"type": "integer", "default": 30},
-            },
-        },
-        "checks": {
-            "timeoutMs": 2000,
-            "steps": [
-                {
-                    "name": "whoami",
-                    "kind": "http",
-                    "request": {"url": "https://api.example.com/{{variables.path}}"},
-                }
-            ],
-        },
-    },
-}
-SPACE = {
-    "name": "Production",
-    "record_deliveries": True,
-    "status_page": {"title": "Acme"},
-    "connections": [
-        {
-            "name": "Tickets",
-            "source": "CRM",
-            "configurations": {"depth": 3},
-            "monitor": {"enabled": True, "interval": "1h"},
-        }
-    ],
-    "alert_rules": [
-        {
-            "name": "Tickets are down",
-            "severity": "critical",
-            "condition": {"kind": "connection_down", "connection": "Tickets"},
-            "channels": [
-                {"kind": "eventbridge"},
-                {"kind": "webhook", "url": {"fromEnv": "HOOK"}},
-            ],
-        }
-    ],
-}
-ORGANIZATION = {
-    "workspace": "production",
-    "sources": [
-        {
-            "name": "CRM",
-            "integration": "acme/crm",
-            "version": "1.0.0",
-            "variables": {"path": "me"},
-            "secrets": {"api_key": {"fromEnv": "CRM_KEY"}},
-        }
-    ],
-    "api_keys": [
-        {"name": "back end", "permissions": ["platform.events.write"], "space": "production"}
-    ],
-}
-
-
-def edited(path: Path, edit: Callable[[Any], None]) -> None:
-    value = json.loads(path.read_text())
-    edit(value)
-    write(path, value)
 
 
 def test_an_empty_deployment_becomes_what_the_folder_says(
