@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -182,14 +182,7 @@ def _why(extra: Extra) -> str:
     return "" if extra.kept is None else f"; {shown(extra.kept)}"
 
 
-def _ask(
-    changes: int,
-    deletions: int,
-    *,
-    yes: bool,
-    confirmed: int | None,
-    isatty: Callable[[], bool] = sys.stdin.isatty,
-) -> None:
+def _ask(changes: int, deletions: int, *, yes: bool, confirmed: int | None) -> None:
     """Raises if the answer is no, or nobody can be asked."""
     if confirmed is not None and confirmed != deletions:
         raise click.UsageError(
@@ -201,7 +194,7 @@ def _ask(
     if deletions and confirmed is None:
         questions.append((f"Delete {deletions} for good?", f"--confirm-deletions {deletions}"))
     for question, instead in questions:
-        if not isatty():
+        if not sys.stdin.isatty():
             raise click.UsageError(f"There is no terminal to ask at: use {instead}.")
         click.confirm(question, abort=True, err=True)
 
@@ -209,10 +202,19 @@ def _ask(
 def _tell(output: Output, result: Result) -> None:
     identity, failure = result.change.identity, result.failure
     line = f"{shown(identity)} {'failed' if failure else _PAST[result.change.action]}"
+    lines = [f"  {shown(problem)}" for problem in _problems(result)]
     if failure:
-        at = f"{shown(result.change.where)}: " if result.change.where else ""
-        line += f": {at}{_lines_of(told(failure))}"
-    output.result(_result(result), line)
+        details = {**failure.details, "details": None} if lines else failure.details
+        line += f": {_lines_of(told(failure._replace(details=details)))}"
+    output.result(_result(result), line, *lines)
+
+
+def _problems(result: Result) -> list[FileProblem]:
+    """What the deployment says is wrong, with the place in the folder."""
+    if result.failure is None or result.change.wanted is None:
+        return []
+    listed = (result.failure.details.get("details") or {}).get("errors", ())
+    return [result.change.wanted.problem(one["pointer"], one["message"]) for one in listed]
 
 
 def _lines_of(text: str) -> str:
@@ -220,14 +222,15 @@ def _lines_of(text: str) -> str:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    identity = result.change.identity
+    identity, problems = result.change.identity, _problems(result)
     return {
         "status": result.status if not result.is_done else _PAST[result.change.action],
         "kind": identity.kind,
         "name": identity.name,
         "space": identity.space,
-        "where": result.change.where or None,
+        "where": result.change.where,
         **({"error": result.failure.details} if result.failure else {}),
+        **({"problems": [one.to_dict() for one in problems]} if problems else {}),
     }
 
 

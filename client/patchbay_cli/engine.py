@@ -6,9 +6,10 @@ Only this package's modules that begin with `engine` import it, and only when th
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from patchbay_cli.definition_files import DefinitionFile
 from patchbay_cli.json_files import FileProblem
@@ -62,6 +63,32 @@ def definition_problems(file: DefinitionFile) -> tuple[list[FileProblem], Integr
         found = draft_problems(draft)
     problems = [file.json.problem(problem.pointer, problem.message) for problem in found]
     return problems, draft
+
+
+def body_problems(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the body of a create, by the rules of the API: pointers and messages."""
+    from patchbay.alerts.rule_model import NewAlertRule
+    from patchbay.connections.connection_model import NewConnection
+    from patchbay.connections.endpoint_model import NewEndpoint
+    from patchbay.platform.strict_json import compact
+    from patchbay.platform.validation import problems_of
+    from patchbay.tenancy.model import NewApiKey, NewSpace, SpacePatch
+    from pydantic import BaseModel, ValidationError
+
+    models: dict[str, type[BaseModel]] = {
+        "space": NewSpace,
+        "space settings": SpacePatch,
+        "source": NewEndpoint,
+        "destination": NewEndpoint,
+        "connection": NewConnection,
+        "alert_rule": NewAlertRule,
+        "api_key": NewApiKey,
+    }
+    try:
+        models[kind].model_validate_json(compact(dict(body)), strict=True)
+    except ValidationError as error:
+        return [(one.pointer, one.message) for one in problems_of(error)]
+    return []
 
 
 def _draft_of(new: NewIntegration) -> Integration:

@@ -1,6 +1,8 @@
 """`patchbay apply` against the whole API: what a folder says, planned and done."""
 
+import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -398,6 +400,18 @@ def test_what_others_depend_on_is_published_first(
             "must be one of success_rate, stale, connection_down",
         ),
         (
+            "spaces/production.json",
+            lambda one: one["alert_rules"][0].update(for_seconds=100_000),
+            "/alert_rules/0/for_seconds",
+            "must be at most 86400",
+        ),
+        (
+            "organization.json",
+            lambda one: one["sources"][0].update(environment="x" * 65),
+            "/sources/0/environment",
+            "must have at most 64 characters",
+        ),
+        (
             "integrations/crm.json",
             lambda one: one["manifest"]["checks"]["steps"][0].update(kind="telepathy"),
             "/manifest/checks/steps/0/kind",
@@ -437,6 +451,156 @@ def test_a_file_that_is_wrong_is_named_with_the_place_before_anything_is_asked(
     assert last == "Nothing was done: 1 problem."
     assert "sk_live_inline" not in ran.err
     assert "k3v9x2m7" not in ran.err
+
+
+def test_what_the_deployment_refuses_is_named_with_its_place(
+    folder: Path, apply: Callable[..., Ran]
+) -> None:
+    # given what only the release of the source refuses
+    file = folder / "spaces/production.json"
+    edited(file, lambda one: one["connections"][0]["configurations"].update(depth=0))
+    secrets = ("--secrets-to", str(folder.parent / "secrets"))
+
+    ran = apply("--yes", *secrets)
+
+    assert ran.code == 1
+    pointer = "/connections/0/configurations/depth"
+    assert re.search(rf"\n  {file}:\d+:\d+: {pointer} must be at least 1\n", ran.out)
+    assert 'alert rule "Tickets are down" of production not tried' in ran.out
+    edited(file, lambda one: one["connections"][0]["configurations"].update(depth=1))
+    [created, *_] = [one for one in apply("--yes", "--json", *secrets).lines if "status" in one]
+    assert (created["kind"], created["status"]) == ("connection", "created")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130)])
+def test_a_person_is_asked(
+    folder: Path,
+    apply: Callable[..., Ran],
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+
+    ran = apply("--secrets-to", str(folder.parent / "secrets"))
+
+    assert ran.code == code
+    assert "Make 6 changes? [y/N]" in ran.err
+    assert bool(wire.writes) is (answer == "y")
+
+
+def test_without_a_terminal_nobody_is_asked(
+    folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    ran = apply("--secrets-to", str(folder.parent / "secrets"))
+
+    assert (ran.code, wire.writes) == (64, [])
+    assert "There is no terminal to ask at: use --yes, or --plan." in ran.err
+
+
+def test_a_folder_that_says_nothing_is_no_folder(
+    tmp_path: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    (tmp_path / "folder").mkdir()
+
+    ran = apply("--yes")
+
+    assert (ran.code, wire.sent) == (1, [])
+    assert "has no integrations/*.json, no spaces/*.json, and no organization.json" in ran.err
+
+
+def test_a_thing_that_is_there_twice_is_not_guessed(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran]
+) -> None:
+    body = {"name": "CRM", "integration": "acme/crm", "variables": {"path": "me"}}
+    assert tenant.client.post(f"{tenant.connectors}/sources", body).status == 201
+
+    ran = apply("--yes")
+
+    assert ran.code == 1
+    assert "/sources/0/name is the name of 2 at the deployment: rename all but one" in ran.err
+
+
+def test_what_can_not_be_changed_is_said(applied: Path, apply: Callable[..., Ran]) -> None:
+    write(applied / "integrations/erp.json", {**DEFINITION, "slug": "erp"})
+    edited(
+        applied / "organization.json",
+        lambda one: (
+            one["sources"][0].update(integration="acme/erp"),
+            one["api_keys"][0].update(permissions=["platform.integration.read"]),
+        ),
+    )
+
+    ran = apply("--yes")
+
+    assert ran.code == 1
+    for told in (
+        "/sources/0/integration is acme/crm at the deployment, which can't be changed",
+        "/api_keys/0/permissions is another one at the deployment, and a key can't be changed",
+    ):
+        assert told in ran.err
+
+
+def test_a_secret_is_entered_again_if_it_would_go_elsewhere(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a release in which the path is bound
+    file = applied / "integrations/crm.json"
+    path = {"path": {"type": "string"}}
+    edited(file, lambda one: one.update(version="1.1.0"))
+    edited(file, lambda one: one["variablesSchema"]["properties"].update(path))
+    edited(applied / "organization.json", lambda one: one["sources"][0].update(version="1.1.0"))
+    monkeypatch.delenv("CRM_KEY")
+
+    # when its value is not at hand, it is said
+    refused = apply("--yes")
+    assert refused.code == 1
+    assert "/sources/0/secrets/api_key is in the environment variable CRM_KEY" in refused.out
+    monkeypatch.setenv("CRM_KEY", "sk_live_4eC39HqLyjWDarjtT1zdp7dc")
+
+    # then
+    done = apply("--yes")
+    assert done.code == 0, done.out
+    assert one(tenant.client, f"{tenant.connectors}/sources")["version"] == "1.1.0"
+    assert apply("--plan").code == 0
+
+
+def test_an_edit_of_a_rule_of_another_kind_and_of_its_channels(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "https://hooks.example.com/services/T0/B0/another-path")
+    condition = {"kind": "success_rate", "threshold": 95, "per": "connection"}
+    edited(
+        applied / "spaces/production.json",
+        lambda space: space["alert_rules"][0].update(condition=condition),
+    )
+    secrets = ("--secrets-to", str(applied.parent / "secrets"))
+
+    assert apply("--yes").code == 1
+    done = apply("--yes", *secrets)
+
+    assert done.code == 0, done.out
+    rule = one(tenant.client, "/spaces/production/alert-rules")
+    assert rule["condition"]["kind"] == "success_rate"
+    assert apply("--plan").code == 0
+
+
+def test_a_create_is_repeated_for_what_was_deleted_since(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran]
+) -> None:
+    """The deployment remembers the first create for a day, and would answer it again."""
+    for _ in range(2):
+        rule = one(tenant.client, "/spaces/production/alert-rules")
+        gone = tenant.client.delete(f"/spaces/production/alert-rules/{rule['id']}")
+        assert gone.status == 204
+        assert apply("--yes", "--secrets-to", str(applied.parent / "secrets")).code == 0
+        assert one(tenant.client, "/spaces/production/alert-rules")["id"] != rule["id"]
 
 
 def test_what_is_not_at_hand_is_said_before_anything_is_done(

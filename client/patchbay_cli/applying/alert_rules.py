@@ -50,7 +50,7 @@ def plan_alert_rules(
                 plan.missing += secrets.problems(rule, "/channels", "the signing secret")
             do = partial(_create, rule, ids, secrets)
             step = Step(Stage.ALERT_RULES, do)
-            plan.changes.append(Change(CREATE, rule.identity, rule.where, [step]))
+            plan.changes.append(Change(CREATE, rule.identity, rule, [step]))
         else:
             _plan_edit(plan, rule, there[0], deployment, ids, secrets)
 
@@ -102,7 +102,7 @@ def _plan_edit(
         Change(
             UPDATE,
             rule.identity,
-            rule.where,
+            rule,
             [Step(Stage.ALERT_RULES, do)],
             differing,
             last_change=deployment.last_change(found.id),

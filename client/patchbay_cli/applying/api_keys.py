@@ -44,7 +44,7 @@ def plan_api_keys(
             lost = there[0].id if there else None
             do = partial(_create, deployment.organization_id, key, secrets, lost)
             step = Step(Stage.API_KEYS, do)
-            plan.changes.append(Change(CREATE, key.identity, key.where, [step]))
+            plan.changes.append(Change(CREATE, key.identity, key, [step]))
 
 
 def _not_to_give(key: Wanted, deployment: Deployment) -> Iterator[FileProblem]:

@@ -42,7 +42,7 @@ def plan_connections(
         elif not there:
             do = partial(_create, deployment.organization_id, connection, ids)
             step = Step(Stage.CONNECTIONS, do)
-            plan.changes.append(Change(CREATE, connection.identity, connection.where, [step]))
+            plan.changes.append(Change(CREATE, connection.identity, connection, [step]))
         else:
             ids.add(connection.identity, there[0].id)
             _plan_edit(plan, connection, there[0], deployment, ids)
@@ -87,7 +87,7 @@ def _plan_edit(
         Change(
             UPDATE,
             connection.identity,
-            connection.where,
+            connection,
             [Step(Stage.CONNECTIONS, do)],
             tuple(_differences(connection, now.to_dict(), deployment.client, ids)),
             last_change=deployment.last_change(found.id),

@@ -55,7 +55,7 @@ def plan_endpoints(
             plan.missing += _not_at_hand(endpoint, endpoint.value.get("secrets", {}))
             do = partial(_create, deployment.organization_id, endpoint, ids)
             step = Step(Stage.ENDPOINTS, do)
-            plan.changes.append(Change(CREATE, endpoint.identity, endpoint.where, [step]))
+            plan.changes.append(Change(CREATE, endpoint.identity, endpoint, [step]))
         else:
             ids.add(endpoint.identity, there[0].id)
             _plan_edit(plan, endpoint, there[0], deployment)
@@ -78,7 +78,7 @@ def _plan_edit(plan: Plan, endpoint: Wanted, found: Found, deployment: Deploymen
         Change(
             UPDATE,
             endpoint.identity,
-            endpoint.where,
+            endpoint,
             [Step(Stage.ENDPOINTS, do)],
             differing,
             last_change=deployment.last_change(found.id),

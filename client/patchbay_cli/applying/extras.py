@@ -77,7 +77,7 @@ def deletions(extras: Iterable[Extra], deployment: Deployment) -> Iterator[Chang
         if extra.kept is None:
             stage = _STAGES[extra.identity.kind]
             do = partial(_delete, deployment.organization_id, extra)
-            yield Change(DELETE, extra.identity, "", [Step(stage, do)])
+            yield Change(DELETE, extra.identity, None, [Step(stage, do)])
 
 
 def _kept(one: Found, deployment: Deployment, gone: set[str]) -> str | None:

@@ -25,7 +25,7 @@ from patchbay_cli.applying.shapes import (
 )
 from patchbay_cli.definition_files import DefinitionFile
 from patchbay_cli.definition_rules import problems_of as problems_of_file
-from patchbay_cli.engine import has_engine
+from patchbay_cli.engine import body_problems, has_engine
 from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
 
 ORGANIZATION: Final = "organization.json"
@@ -40,6 +40,7 @@ CONNECTION: Final = "connection"
 ALERT_RULE: Final = "alert_rule"
 API_KEY: Final = "api_key"
 
+_SOME_ID: Final = "01KHNGNQ80TYJPTF7WZ6J4TT8T"
 _LISTS: Final = {"sources": SOURCE, "destinations": DESTINATION, "api_keys": API_KEY}
 _LISTS_OF_A_SPACE: Final = {"connections": CONNECTION, "alert_rules": ALERT_RULE}
 
@@ -213,7 +214,9 @@ def _read_space(folder: Folder, json: JsonFile, path: Path) -> Iterator[FileProb
     yield from _at(json, found)
     if not found:
         lists = {name: value.pop(name) for name in _LISTS_OF_A_SPACE if name in value}
-        folder.things.append(Wanted(Identity(SPACE, slug), value, json, ""))
+        space = Wanted(Identity(SPACE, slug), value, json, "")
+        folder.things.append(space)
+        yield from _own_problems(space)
         yield from _read_lists(folder, json, lists, _LISTS_OF_A_SPACE, slug)
 
 
@@ -252,6 +255,37 @@ def _own_problems(thing: Wanted) -> Iterator[FileProblem]:
         )
     if kind in (SOURCE, DESTINATION) and value.get("secrets") and value.get("secret_ref"):
         yield thing.problem("/secret_ref", "is instead of secrets: it has both")
+    if has_engine():
+        for kind_of_body, body in _bodies(thing):
+            for pointer, message in body_problems(kind_of_body, body):
+                yield thing.problem(pointer, message)
+
+
+def _bodies(thing: Wanted) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is sent of a thing, with ids and secrets that only look like some."""
+    value, kind = {**thing.value}, thing.identity.kind
+    value.pop("secrets", None)
+    if kind == SPACE:
+        yield kind, {"slug": thing.identity.name, "name": value["name"]}
+        yield "space settings", value
+        return
+    if kind == CONNECTION:
+        value["space"] = thing.identity.space
+        value["source_id"] = f"src_{_SOME_ID}"
+        del value["source"]
+        value.pop("destination", None)
+        # One that begins as active can be paused at once.
+        value.pop("status", None)
+    if kind == ALERT_RULE:
+        value["condition"] = condition = {**value["condition"]}
+        if condition.pop("connection", None) is not None:
+            condition["connection_id"] = f"con_{_SOME_ID}"
+        if "channels" in value:
+            some = {"url": "https://hooks.example.com"}
+            value["channels"] = [
+                {**one, **some} if one["kind"] == "webhook" else one for one in value["channels"]
+            ]
+    yield kind, value
 
 
 def _without_schema(json: JsonFile) -> dict[str, Any]:

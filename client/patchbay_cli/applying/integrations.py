@@ -145,7 +145,7 @@ def _plan_release(
         Change(
             CREATE if found is None else PUBLISH,
             identity,
-            definition.where,
+            definition,
             steps,
             differing,
             definition.version,
@@ -194,7 +194,7 @@ def _plan_edit(
         Change(
             UPDATE,
             definition.identity,
-            definition.where,
+            definition,
             steps,
             differing,
             last_change=last,

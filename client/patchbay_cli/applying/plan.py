@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from patchbay_cli.applying.deployment import LastChange
 from patchbay_cli.applying.differences import Difference
-from patchbay_cli.applying.folder import Identity
+from patchbay_cli.applying.folder import Identity, Wanted
 from patchbay_cli.json_files import FileProblem
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Change:
 
     action: str
     identity: Identity
-    where: str
-    """In the folder; empty for what is not in it."""
+    wanted: Wanted | None
+    """What the folder has; None for what is not in it."""
     steps: Sequence[Step] = field(repr=False)
     differences: Sequence[Difference] = ()
     version: str | None = None
@@ -62,13 +62,18 @@ class Change:
     last_change: LastChange | None = None
     """Who changed it last, if it was changed."""
 
+    @property
+    def where(self) -> str | None:
+        """In the folder."""
+        return None if self.wanted is None else self.wanted.where
+
     def to_dict(self) -> dict[str, Any]:
         told: dict[str, Any] = {
             "action": self.action,
             "kind": self.identity.kind,
             "name": self.identity.name,
             "space": self.identity.space,
-            "where": self.where or None,
+            "where": self.where,
             "differences": [one.to_dict() for one in self.differences],
         }
         if self.version is not None:

@@ -22,7 +22,7 @@ def plan_spaces(plan: Plan, wanted: Sequence[Wanted], deployment: Deployment) ->
         found = deployment.spaces.get(identity.name)
         if found is None:
             do = partial(_create, deployment.organization_id, space)
-            plan.changes.append(Change(CREATE, identity, space.where, [Step(Stage.SPACES, do)]))
+            plan.changes.append(Change(CREATE, identity, space, [Step(Stage.SPACES, do)]))
         elif next(missing(found.value, space.value), None) is None:
             plan.unchanged.append(identity)
         else:
@@ -32,7 +32,7 @@ def plan_spaces(plan: Plan, wanted: Sequence[Wanted], deployment: Deployment) ->
                 Change(
                     UPDATE,
                     identity,
-                    space.where,
+                    space,
                     [Step(Stage.SPACES, do)],
                     tuple(missing(now.to_dict(), space.value)),
                     last_change=deployment.last_change(found.id),
