@@ -101,7 +101,7 @@ def write_folder(root: Path, publisher: str, space: str) -> None:
     write(root / "organization.json", organization)
 
 
-def edited(path: Path, edit: Callable[[Any], None]) -> None:
+def edited(path: Path, edit: Callable[[Any], object]) -> None:
     value = json.loads(path.read_text())
     edit(value)
     write(path, value)
