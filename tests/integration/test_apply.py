@@ -22,6 +22,7 @@ from tests.integration.deployment_folder import DEFINITION, edited, write, write
 
 URL = "https://patchbay.example.com"
 READS = ("GET", "HEAD")
+EVENTS = "platform.events.write"
 PERMISSIONS = ["platform.integration.read", "platform.integration.manage"]
 
 
@@ -601,6 +602,112 @@ def test_a_create_is_repeated_for_what_was_deleted_since(
         assert gone.status == 204
         assert apply("--yes", "--secrets-to", str(applied.parent / "secrets")).code == 0
         assert one(tenant.client, "/spaces/production/alert-rules")["id"] != rule["id"]
+
+
+def test_a_key_that_nobody_has_is_made_again(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran]
+) -> None:
+    """A run was killed when the key was made, and the deployment has forgotten the request."""
+    path = f"/v1/organizations/{tenant.organization_id}/api-keys"
+    [lost] = [key for key in tenant.client.get(path).json["items"] if key["name"] == "back end"]
+    secrets = applied.parent / "secrets"
+    [file] = secrets.glob("api_key.*")
+    file.rename(file.with_name(f"{file.name}.pending"))
+    # It is another caller, whose requests are others.
+    issued = tenant.client.post(path, {"name": "next", "permissions": [*PERMISSIONS, EVENTS]})
+
+    ran = apply("--yes", "--secrets-to", str(secrets), key=issued.json["key"])
+
+    assert ran.code == 0, ran.out
+    keys = [key for key in tenant.client.get(path).json["items"] if key["name"] == "back end"]
+    assert [key["id"] for key in keys] != [lost["id"]]
+    assert Client(file.read_text().strip()).get("/v1/browser-sessions/current").status == 200
+    assert list(secrets.glob("*.pending")) == []
+
+
+def test_a_permission_that_the_caller_does_not_have_is_said_first(
+    tenant: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    ran = apply("--yes", key=str(other_key(tenant).key))
+
+    assert (ran.code, wire.writes) == (1, [])
+    assert (
+        "/api_keys/0/permissions/0 is platform.events.write, which the key of this run" in ran.err
+    )
+
+
+def test_an_integration_that_is_deleted_is_not_made_again(
+    tenant: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    for part in ("organization.json", "spaces/production.json"):
+        (folder / part).unlink()
+    assert apply("--yes").code == 0
+    found = one(tenant.client, "/v1/integrations?slug=crm")
+    assert tenant.client.delete(f"/v1/integrations/{found['id']}").status == 204
+    wire.sent.clear()
+
+    ran = apply("--yes")
+
+    assert (ran.code, wire.writes) == (1, [])
+    assert "/slug is deleted at the deployment, and keeps its slug: restore it first" in ran.err
+
+
+def test_integrations_are_pruned_by_publisher_if_nobody_may_use_them(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran]
+) -> None:
+    for slug, visibility in (("open", "public"), ("old", "private"), ("used", "private")):
+        file = applied / f"integrations/{slug}.json"
+        write(file, {**DEFINITION, "slug": slug, "visibility": visibility})
+    theirs = {**DEFINITION, "publisher": "acme-labs"}
+    write(applied / "integrations/theirs.json", theirs)
+    assert apply("--yes").code == 0
+    source = {"name": "Used", "integration": "acme/used", "variables": {"path": "me"}}
+    assert tenant.client.post(f"{tenant.connectors}/sources", source).status == 201
+    for name in ("open", "old", "used", "theirs"):
+        (applied / f"integrations/{name}.json").unlink()
+    edited(applied / "organization.json", lambda content: content.pop("sources"))
+
+    ran = apply("--yes", "--prune", "--confirm-deletions", "1")
+
+    assert ran.code == 0, ran.err
+    left = {one["key"] for one in tenant.client.get("/v1/integrations").json["items"]}
+    assert left == {"acme/crm", "acme/open", "acme/used", "acme-labs/crm"}
+    assert "? integration acme/open is not in the folder; it is public" in ran.out
+    assert "? integration acme/used is not in the folder; 1 of the sources and" in ran.out
+
+
+def test_a_member_that_an_edit_can_not_make_null_is_refused(
+    applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    file = applied / "integrations/crm.json"
+    size = {"page_size": {"type": ["integer", "null"], "default": None}}
+    edited(file, lambda content: content.update(version="1.1.0"))
+    edited(file, lambda content: content["variablesSchema"]["properties"].update(size))
+
+    ran = apply("--yes")
+
+    assert (ran.code, wire.writes) == (1, [])
+    pointer = "/variablesSchema/properties/page_size/default"
+    assert f"{pointer} is null, which an edit takes for a removal: leave it out" in ran.err
+
+
+def test_an_edit_of_a_draft_while_it_is_published_is_told(
+    tenant: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    def interfere(request: Request) -> None:
+        if request.url.endswith("/publish"):
+            wire.before = lambda _: None
+            draft = one(tenant.client, "/v1/integrations?slug=crm")
+            path = f"/v1/integrations/{draft['id']}"
+            assert tenant.client.patch(path, {"name": "Theirs"}).status == 200
+
+    wire.before = interfere
+    ran = apply("--yes", "--secrets-to", str(folder.parent / "secrets"))
+
+    assert ran.code == 1
+    assert "1.0.0 is published with an edit that somebody made at the same time" in ran.out
+    # It says so again, because a release never changes.
+    assert "/name is not as in 1.0.0, which is published: raise the version" in apply("--yes").err
 
 
 def test_what_is_not_at_hand_is_said_before_anything_is_done(
