@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from patchbay_cli.engine_tests import EgressGuard
     from patchbay_sdk.models import DryRunResult, Step
 
+_AGAIN: Final = "r"
 _PRIVATE: Final = (
     "A deployment refuses this target, too, unless its EgressAllow opens it. Here, --egress-allow "
     "does: 127.0.0.1/32:8080, for example."
@@ -74,16 +77,19 @@ def dev(
     """
     require_engine("dev")
     guard = guard_of(allowed, authorities)
-    ask = _ask if sys.stdin.isatty() and not run.output.as_json else None
-    session = _Session(run.output, file, ValueSource(values_file, ask), guard)
+    is_asked = sys.stdin.isatty() and not run.output.as_json
+    source = ValueSource(values_file, _ask if is_asked else None)
+    session = _Session(run.output, file, source, guard)
     if once:
         return session.trial()
-    watch = Watch([file] if values_file is None else [file, values_file])
+    files = [file] if values_file is None else [file, values_file]
+    watch = Watch(files, _listen if is_asked and os.name == "posix" else None)
     try:
         while True:
             session.trial()
-            run.output.note(f"Waiting for {shown(file)} to be saved. Ctrl-C ends this.")
-            watch.wait()
+            run.output.note(f"Waiting for {shown(file)} to be saved. {_ends(source)}")
+            if watch.wait() == _AGAIN:
+                source.forget()
     except KeyboardInterrupt:
         # That is how one stops watching.
         return Exit.DONE
@@ -201,6 +207,23 @@ class _SeenSteps:
             known = 0
         self._seen = max(self._seen if known else [], steps, key=len)
         return so_far[known:]
+
+
+def _ends(source: ValueSource) -> str:
+    """What one can do while it waits."""
+    again = f"Enter tests it again, {_AGAIN} asks again. " if source.has_asked else ""
+    return f"{again}Ctrl-C ends this."
+
+
+def _listen(seconds: float) -> str | None:
+    """A line of the terminal; None if there is none in this time. Its end is an interruption."""
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    if not ready:
+        return None
+    line = sys.stdin.readline()
+    if not line:
+        raise KeyboardInterrupt
+    return line.strip()
 
 
 def _ask(field: FormField) -> str:

@@ -82,6 +82,14 @@ class ValueSource:
                 found.take(asked, _typed(asked, text), "entered")
         return found
 
+    @property
+    def has_asked(self) -> bool:
+        return bool(self._entered)
+
+    def forget(self) -> None:
+        """Ask again for what was entered."""
+        self._entered.clear()
+
     def _answer(self, asked: FormField) -> str | None:
         if asked.pointer not in self._entered and self._ask is not None:
             self._entered[asked.pointer] = self._ask(asked)

@@ -23,15 +23,27 @@ _Mark = tuple[int, int, int, int]
 class Watch:
     """Files, as they were when somebody last looked."""
 
-    def __init__(self, paths: Sequence[Path], sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        listen: Callable[[float], str | None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`listen` waits for so many seconds, and returns what a person has entered, if anything;
+        None if nobody is there."""
         self._paths = paths
+        self._listen = listen
         self._sleep = sleep
         self._seen = self._marks()
 
-    def wait(self) -> None:
-        """Returns when a file has changed since the last time, and is not being written."""
+    def wait(self) -> str | None:
+        """Returns when a file has changed since the last time, and is not being written; or with
+        what a person has entered."""
         while (now := self._marks()) == self._seen:
-            self._sleep(EVERY_SECONDS)
+            if self._listen is None:
+                self._sleep(EVERY_SECONDS)
+            elif (said := self._listen(EVERY_SECONDS)) is not None:
+                return said
         for _ in range(_MOST_SETTLING):
             self._sleep(_SETTLED_SECONDS)
             before, now = now, self._marks()
@@ -39,6 +51,7 @@ class Watch:
             if now == before and None not in now:
                 break
         self._seen = now
+        return None
 
     def _marks(self) -> list[_Mark | None]:
         return [_mark(path) for path in self._paths]

@@ -121,9 +121,16 @@ def test_a_definition_is_tested_at_every_save(
     allowed = f"127.0.0.1/32:{served.port}"
     terminal = Terminal(patchbay, "dev", file, "--egress-allow", allowed)
 
-    # When the program asks for the secret, then it is not shown, and each step is
+    # When the program asks for the secret, and it is mistyped, then it can be entered again
+    terminal.until("secrets.api_key: ")
+    terminal.enter("wrong-key")
+    assert "field: /secrets/api_key" in terminal.until("Enter tests it again, r asks again.")
+    terminal.until("Ctrl-C ends this.")
+    terminal.enter("r")
     terminal.until("secrets.api_key: ")
     terminal.enter(SECRET)
+
+    # Then it is not shown, and each step is
     shown = terminal.until("Ctrl-C ends this.")
     assert "✓\033[0m whoami  Answered 200 as expected." in shown
     assert "Connection test passed" in shown

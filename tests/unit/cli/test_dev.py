@@ -274,7 +274,7 @@ def test_who_is_there_is_asked_once_for_what_is_missing(
     served: Provider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A session of three saves, at a terminal."""
+    """A session at a terminal: two saves, an Enter, and an `r`."""
     asked = []
 
     def ask(field: Any) -> str:
@@ -284,12 +284,15 @@ def test_who_is_there_is_asked_once_for_what_is_missing(
     saves: list[Callable[[], object]] = [
         lambda: file.write_text(file.read_text()[:50]),
         lambda: file.write_text(json.dumps(definition(served, name="Trackers"))),
+        lambda: "",
+        lambda: "r",
     ]
 
-    def wait(watch: Watch) -> None:
+    def wait(watch: Watch) -> str | None:
         if not saves:
             raise KeyboardInterrupt
-        saves.pop(0)()
+        said = saves.pop(0)()
+        return said if isinstance(said, str) else None
 
     monkeypatch.setattr(Watch, "wait", wait)
     monkeypatch.setattr(dev, "_ask", ask)
@@ -298,10 +301,10 @@ def test_who_is_there_is_asked_once_for_what_is_missing(
     ran = signed_out("dev", str(file), "--egress-allow", f"127.0.0.1/32:{served.port}")
 
     assert ran.code == 0
-    assert asked == ["/variables/path", "/secrets/api_key"]
-    assert ran.out.count("Connection test passed") == 2
+    assert asked == ["/variables/path", "/secrets/api_key"] * 2
+    assert ran.out.count("Connection test passed") == 4
     assert ran.out.count("is not JSON") == 1
-    assert ran.err.count("Waiting for") == 3
+    assert ran.err.count("Enter tests it again, r asks again. Ctrl-C ends this.") == 5
     assert "Trackers  acme/tracker 1.0.0" in ran.out
 
 
@@ -421,7 +424,7 @@ def test_a_save_is_noticed_however_an_editor_does_it(tmp_path: Path) -> None:
     ]
     for save in ways:
         editor = Editor(nothing, save)
-        Watch([file], editor).wait()
+        Watch([file], sleep=editor).wait()
         assert editor.slept == 3, save
 
 
@@ -430,7 +433,7 @@ def test_a_file_that_is_written_in_parts_is_read_when_it_is_whole(tmp_path: Path
     file.write_text("1")
     parts = [lambda n=n: file.write_text("x" * n) for n in range(2, 6)]
 
-    Watch([file], Editor(nothing, *parts)).wait()
+    Watch([file], sleep=Editor(nothing, *parts)).wait()
 
     assert file.read_text() == "xxxxx"
 
@@ -440,11 +443,11 @@ def test_a_file_that_is_gone_may_come_back_and_is_waited_for(tmp_path: Path) -> 
     file.write_text("1")
     editor = Editor(file.unlink, nothing, nothing, lambda: file.write_text("1"))
 
-    Watch([file], editor).wait()
+    Watch([file], sleep=editor).wait()
     assert file.exists()
 
     # Gone for good: that is a change too, once.
-    watch = Watch([file], Editor(file.unlink))
+    watch = Watch([file], sleep=Editor(file.unlink))
     watch.wait()
     assert not file.exists()
     back = Editor(nothing, nothing, lambda: file.write_text("1"))
@@ -453,11 +456,23 @@ def test_a_file_that_is_gone_may_come_back_and_is_waited_for(tmp_path: Path) -> 
     assert file.exists()
 
 
+def test_who_watches_can_say_something_instead(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text("1")
+    said = iter([None, "r", None])
+
+    watch = Watch([file], lambda _: next(said), Editor())
+
+    assert watch.wait() == "r"
+    file.write_text("22")
+    assert watch.wait() is None
+
+
 def test_a_file_that_never_rests_is_taken_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text("")
     editor = Editor(*[lambda n=n: file.write_text("x" * n) for n in range(1, 100)])
 
-    Watch([file], editor).wait()
+    Watch([file], sleep=editor).wait()
 
     assert editor.slept < 30
