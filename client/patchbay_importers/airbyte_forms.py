@@ -3,6 +3,7 @@ and secrets of a draft."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from patchbay_importers.drafts import Draft, usable_pattern
@@ -137,7 +138,7 @@ def _cleaned(rule: Place, level: int = 0) -> dict[str, Any]:
         clean["pattern"] = pattern
     enum = (rule / "enum").value
     if isinstance(enum, list) and enum:
-        clean["enum"] = [value for n, value in enumerate(enum) if value not in enum[:n]]
+        clean["enum"] = list({json.dumps(value, sort_keys=True): value for value in enum}.values())
     if "const" in rule.value:
         clean["const"] = (rule / "const").value
     for key in _NUMBERS:

@@ -25,7 +25,7 @@ ORIGIN: Final = Origin(
 )
 MAX_PARENTS: Final = 5
 
-_JINJA: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.S)
+_JINJA: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _CONFIG: Final = re.compile(
     r"""config(?:\.get\(\s*['"](?P<got>[\w-]+)['"]\s*\)"""
     r"""|(?P<keys>(?:\[\s*['"][\w-]+['"]\s*\])+)|\.(?P<dotted>\w+(?:\.\w+)*))"""
@@ -161,7 +161,7 @@ class _Manifest:
         """A text with our placeholders. Raises _NotPlain if it needs anything but configuration."""
 
         def filled(match: re.Match[str]) -> str:
-            inner = match[1]
+            inner = match[1].strip("-").strip()
             if parameter := _PARAMETER.fullmatch(inner):
                 value = parameters.get(next(filter(None, parameter.groups())))
                 if isinstance(value, str) and "{{" not in value:
@@ -172,8 +172,9 @@ class _Manifest:
 
         if place.value is None:
             raise _NotPlain("its check has no URL")
-        text = _JINJA.sub(filled, place.scalar())
-        if "{%" in text:
+        given = place.scalar()
+        text = _JINJA.sub(filled, given)
+        if "{%" in given or "{{" in _JINJA.sub("", given):
             raise _NotPlain("its check needs a value that is computed")
         return text
 

@@ -10,11 +10,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from patchbay_importers.imported import Imported
+from patchbay_importers.patterns import takes
+from patchbay_importers.refusals import ImportRefused
 
 MAX_DESCRIPTION: Final = 2000
 MAX_SLUG: Final = 63
 MAX_VARIABLE_NAME: Final = 64
 MAX_STEP_NAME: Final = 64
+MAX_NAMES: Final = 1000
+"""Variables and secrets of one definition: no form has so many fields."""
 
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_]+")
 _NOT_IN_SLUGS: Final = re.compile(r"[^a-z0-9]+")
@@ -103,9 +107,11 @@ class Draft:
     def own_name(self, source: str) -> str:
         """A name that a placeholder can have, the same for the same name of the source."""
         if source not in self._own_names:
+            taken = set(self._own_names.values())
+            if len(taken) == MAX_NAMES:
+                raise ImportRefused("", f"has more than {MAX_NAMES} variables and secrets")
             name = _NOT_IN_NAMES.sub("_", source).strip("_") or "value"
             name = f"_{name}" if name[0].isdigit() else name
-            taken = set(self._own_names.values())
             own, number = name[:MAX_VARIABLE_NAME], 2
             while own in taken:
                 own = f"{name[: MAX_VARIABLE_NAME - 5]}_{number}"
@@ -184,18 +190,26 @@ class Draft:
         if pattern is not None and not (isinstance(pattern, str) and usable_pattern(pattern)):
             del rule["pattern"]
             self.notes.append(f"{name}: its pattern was left out: not every engine can match it")
-        if "default" in rule and not _accepts(rule, rule["default"]):
-            del rule["default"]
-            self.notes.append(f"{name}: its default was left out, which its own schema refuses")
+        if "default" in rule:
+            is_accepted = _accepts(rule, rule["default"])
+            if not is_accepted:
+                del rule["default"]
+                why = (
+                    "which its own schema refuses"
+                    if is_accepted is False
+                    else "because its pattern could take long to match it"
+                )
+                self.notes.append(f"{name}: its default was left out, {why}")
         return rule
 
 
-def _accepts(rule: Mapping[str, Any], value: object) -> bool:
+def _accepts(rule: Mapping[str, Any], value: object) -> bool | None:
+    """None if it could take long to say."""
     if "enum" in rule and value not in rule["enum"]:
         return False
     pattern = rule.get("pattern")
     if isinstance(pattern, str) and isinstance(value, str):
-        return re.search(pattern, value) is not None
+        return takes(pattern, value)
     return True
 
 

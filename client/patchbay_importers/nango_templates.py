@@ -15,8 +15,8 @@ _ANY: Final = re.compile(r"\$\{([^{}$]*)\}")
 _CONFIG: Final = re.compile(r"connectionConfig\.([A-Za-z0-9_.-]+)")
 _CREDENTIAL: Final = re.compile(r"credentials\.(?:raw\.)?([A-Za-z0-9_.-]+)")
 _BASIC: Final = re.compile(r"[Bb]asic \$\{base64\((?P<user>.*?):(?P<password>.*)\)\}")
+MAX_TEXT: Final = 10_000
 _SNAKE: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_ALTERNATIVES: Final = re.compile(r"\s*\|\|\s*")
 _KEY: Final = ("apiKey",)
 _TOKEN: Final = ("accessToken",)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -24,7 +24,12 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 def alternatives(place: Place) -> list[str]:
     """Texts of which Nango takes the first whose variables have values."""
-    return _ALTERNATIVES.split(place.text())
+    return _alternatives(place.text())
+
+
+def _alternatives(text: str) -> list[str]:
+    every = text.split("||")
+    return every if len(every) == 1 else [one.strip() for one in every]
 
 
 def last_alternative(place: Place, notes: list[str]) -> str:
@@ -85,7 +90,10 @@ class Texts:
 
     def optional_template(self, place: Place) -> str | None:
         """A text with our placeholders; None if something in it is computed."""
-        text = _ALTERNATIVES.split(place.scalar())[0]
+        text = place.scalar()
+        if len(text) > MAX_TEXT:
+            raise ImportRefused(place.at, f"has more than {MAX_TEXT} characters")
+        text = _alternatives(text)[0]
         made = _ANY.sub(self._placeholder, text)
         return None if "${" in made else _CONTROL.sub(" ", made)
 
@@ -150,7 +158,7 @@ class HeaderValue:
 
     def basic(self) -> tuple[str, str] | None:
         """The templates of a user name and a password, if it is their Base64."""
-        match = _BASIC.fullmatch(self._text)
+        match = _BASIC.fullmatch(self._text) if len(self._text) <= MAX_TEXT else None
         if match is None:
             return None
         parts = match.groupdict()

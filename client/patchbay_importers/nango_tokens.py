@@ -25,6 +25,19 @@ _OF_THE_CLIENT: Final = frozenset({"client_id", "client_secret"})
 _OF_THE_TRANSPORT: Final = frozenset({"content-type", "accept"})
 _FORMATS: Final = frozenset({"form", "json", "query"})
 _CONFIG: Final = re.compile(r"connectionConfig\.([A-Za-z0-9_.-]+)")
+_SECOND_LEVELS: Final = frozenset(
+    {"ac", "co", "com", "edu", "go", "gob", "gov", "mil", "ne", "net", "nom", "or", "org", "sch"}
+)
+"""What stands before the code of a country where anybody may register a name."""
+_SHARED_DOMAINS: Final = frozenset(
+    {
+        *("amazonaws.com", "appspot.com", "azure-api.net", "azurefd.net", "azurewebsites.net"),
+        *("cloudapp.net", "cloudfront.net", "firebaseapp.com", "fly.dev", "github.io"),
+        *("gitlab.io", "herokuapp.com", "netlify.app", "ngrok.app", "ngrok.io", "onrender.com"),
+        *("pages.dev", "run.app", "vercel.app", "web.app", "windows.net", "workers.dev"),
+    }
+)
+"""Domains in which anybody gets a name for what they run (https://publicsuffix.org/list/)."""
 _BASIC_HEADER: Final = re.compile(
     r"[Bb]asic \$\{base64\(\$\{credentials\.(?P<id>\w+)\}:\$\{credentials\.(?P<secret>\w+)\}\)\}"
 )
@@ -232,10 +245,11 @@ def _url(place: Place, entry: Place, texts: Texts) -> str:
 
 
 def _captured(text: str, entry: Place) -> bool:
-    names = set()
+    names: set[str] = set()
     for key in ("redirect_uri_metadata", "token_response_metadata"):
         values = (entry / key).value
-        names |= {name for name in values if isinstance(name, str)} if values else set()
+        if isinstance(values, list):
+            names |= {name for name in values if isinstance(name, str)}
     return any(name in names for name in _CONFIG.findall(text))
 
 
@@ -268,7 +282,18 @@ def _hosts(entry: Place) -> str:
     """The names that an author would allow: those of the provider's own domain."""
     for key in ("authorization_url", "token_url"):
         for url in alternatives(entry / key):
-            host = url.partition("://")[2].partition("/")[0]
-            if host and "{" not in host:
-                return "*." + ".".join(host.split(".")[-2:])
+            host = url.partition("://")[2].partition("/")[0].lower()
+            if host and "{" not in host and (domain := _own_domain(host)):
+                return f"*.{domain}"
     raise ImportRefused(f"{entry.at}/token_url", "an answer decides a host of any domain")
+
+
+def _own_domain(host: str) -> str | None:
+    """The domain in which nobody but the provider gets names; None if it can't be said."""
+    labels = host.split(".")
+    ending = ".".join(labels[-2:])
+    if ending in _SHARED_DOMAINS:
+        return None
+    is_of_country = len(labels[-1]) == 2 and len(labels) > 1 and labels[-2] in _SECOND_LEVELS
+    wanted = 3 if is_of_country else 2
+    return ".".join(labels[-wanted:]) if len(labels) >= wanted else None

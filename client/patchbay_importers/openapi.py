@@ -22,6 +22,8 @@ from patchbay_importers.refusals import ImportRefused
 from patchbay_importers.url_shapes import shaped_url
 
 MAX_PATHS: Final = 20_000
+MAX_PARAMETERS: Final = 100
+"""Of a GET that may be the check."""
 _SERVER_VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 _HTTP_PLACES: Final = ("header", "query")
 
@@ -62,7 +64,7 @@ class _Document:
 
     def _base_url(self) -> str:
         if self._server is not None:
-            return shaped_url(self._server.rstrip("/"), self._draft, "--server")
+            return self._shaped(self._server, "--server")
         if "swagger" in self._document.value:
             schemes = (self._document / "schemes").texts() or ["https"]
             scheme = "https" if "https" in schemes else schemes[0]
@@ -70,7 +72,7 @@ class _Document:
             path = (self._document / "basePath").text_or_none() or ""
             if not host:
                 raise ImportRefused("/host", "is missing: say --server")
-            return shaped_url(f"{scheme}://{host}{path}".rstrip("/"), self._draft, "/host")
+            return self._shaped(f"{scheme}://{host}{path}", "/host")
         servers = list((self._document / "servers").items())
         if not servers:
             raise ImportRefused("/servers", "is missing: say --server")
@@ -85,7 +87,13 @@ class _Document:
             self._server_variable(match[1], server / "variables" / match[1])
             return f"{{{{variables.{self._draft.own_name(match[1])}}}}}"
 
-        return shaped_url(_SERVER_VARIABLE.sub(filled, url).rstrip("/"), self._draft, server.at)
+        return self._shaped(_SERVER_VARIABLE.sub(filled, url), server.at)
+
+    def _shaped(self, url: str, at: str) -> str:
+        base = url.partition("?")[0].partition("#")[0]
+        if base != url:
+            self._draft.notes.append("the query of its address was left out: it may be a key")
+        return shaped_url(base.rstrip("/"), self._draft, at)
 
     def _server_variable(self, name: str, variable: Place) -> None:
         rule: dict[str, Any] = {"type": "string", "title": name}
@@ -220,7 +228,10 @@ class _Document:
     def _needed(self, item: Place, operation: Place) -> dict[str, str] | None:
         """Required parameters with a default; None if one has none."""
         needed: dict[str, str] = {}
-        for given in [*(item / "parameters").items(), *(operation / "parameters").items()]:
+        both = (item / "parameters", operation / "parameters")
+        if sum(len(one.value) for one in both if isinstance(one.value, list)) > MAX_PARAMETERS:
+            return None
+        for given in (*both[0].items(), *both[1].items()):
             parameter = self._references.resolved(given)
             if not (parameter / "required").value:
                 continue
@@ -228,6 +239,9 @@ class _Document:
             default = schema / "default" if "swagger" not in self._document.value else None
             value = (parameter / "default").value if default is None else default.value
             if (parameter / "in").value != "query" or not isinstance(value, (str, int)):
+                return None
+            if "{{" in str(value):
+                # It would be a placeholder of ours.
                 return None
             needed[(parameter / "name").text()] = str(value)
         return needed

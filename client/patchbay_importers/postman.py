@@ -1,7 +1,8 @@
 """From a Postman collection (2.0, 2.1): one definition.
 
 Values of a collection are often real keys, so none is taken over but the address of the API:
-`{{name}}` in a URL becomes a variable, the credential of `auth` a secret without a value.
+`{{name}}` in a URL becomes a variable, the credential of `auth` a secret without a value. People
+paste keys into paths, names, and descriptions, too: what looks like one is left out there.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from patchbay_importers import safe_reads
 from patchbay_importers.credentials import header_key, oauth2, query_key
 from patchbay_importers.drafts import Draft, Origin, is_https
 from patchbay_importers.imported import Imported
+from patchbay_importers.key_shapes import looks_like_key, without_keys
 from patchbay_importers.overlay import add_whoami
 from patchbay_importers.places import Place
 from patchbay_importers.refusals import ImportRefused
@@ -22,7 +24,11 @@ from patchbay_importers.url_shapes import shaped_url
 
 MAX_REQUESTS: Final = 20_000
 MAX_FOLDERS: Final = 30
-_VARIABLE: Final = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_VARIABLE: Final = re.compile(r"\{\{([^{}]+)\}\}")
+_OF_SECRETS: Final = re.compile(
+    r"key|token|secret|pass|pwd|auth|sig(?:n|$)|credential|\bpin\b|session", re.IGNORECASE
+)
+"""A name or a text with such a word may stand beside a secret of any shape."""
 _PLAIN_HEADERS: Final = frozenset({"accept", "accept-language", "user-agent"})
 _VERSION: Final = re.compile(r"(?:[a-z0-9]+-)*version")
 _NOT_WRITTEN: Final = "%/?#[]@!$&'()*+,;=:~{}"
@@ -41,7 +47,7 @@ def imported_from(document: object) -> Imported:
 class _Collection:
     def __init__(self, collection: Place) -> None:
         self._collection = collection
-        name = (collection / "info" / "name").text()
+        name = without_keys((collection / "info" / "name").text())
         origin = Origin(f'the Postman collection "{name[:100]}"', "not stated")
         self._draft = Draft(name, name, origin)
         self._query: dict[str, str] = {}
@@ -51,7 +57,11 @@ class _Collection:
         draft = self._draft
         about = self._collection / "info" / "description"
         content = about.value if isinstance(about.value, str) else (about / "content").value
-        draft.description = content if isinstance(content, str) else ""
+        if isinstance(content, str) and content:
+            if looks_like_key(content) or _OF_SECRETS.search(content):
+                draft.notes.append("its description was left out: it may have a key")
+            else:
+                draft.description = content
         requests = list(self._requests(self._collection, self._collection / "auth"))
         if not requests:
             raise ImportRefused("/item", "has no request")
@@ -108,7 +118,7 @@ class _Collection:
                 draft.auth = {"type": "basic"}
             case "apikey":
                 name = values.get("key") or "X-API-Key"
-                name = "X-API-Key" if "{{" in name else name
+                name = "X-API-Key" if "{{" in name or looks_like_key(name) else name
                 if values.get("in") == "query":
                     self._query = query_key(draft, name)
                 else:
@@ -128,8 +138,8 @@ class _Collection:
         return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
 
     def _oauth(self, values: dict[str, str], auth: Place) -> None:
-        token_url = self._filled(values.get("accessTokenUrl", ""))
-        start = self._filled(values.get("authUrl", ""))
+        token_url = self._without_query(self._filled(values.get("accessTokenUrl", "")))
+        start = self._without_query(self._filled(values.get("authUrl", "")))
         if not is_https(token_url):
             self._draft.auth = header_key("Authorization", "Bearer")
             self._draft.notes.append("it has no URL for tokens: an access token is pasted")
@@ -137,8 +147,18 @@ class _Collection:
         has_flow = values.get("grant_type", "authorization_code").startswith("authorization_code")
         if has_flow and not is_https(start):
             raise ImportRefused(auth.at, "has no https URL where a person agrees")
-        scopes = _VARIABLE.sub("", values.get("scope", "")).split()
+        scopes = [
+            scope
+            for scope in _VARIABLE.sub("", values.get("scope", "")).split()
+            if not looks_like_key(scope)
+        ]
         self._draft.auth = oauth2(token_url, start if has_flow else None, scopes)
+
+    def _without_query(self, url: str) -> str:
+        base = url.partition("?")[0].partition("#")[0]
+        if base != url:
+            self._draft.notes.append("the query of its OAuth URL was left out: it may be a key")
+        return base
 
     def _reads(self, requests: list[tuple[str, Place, Place]]) -> Iterator[tuple[str, str, Place]]:
         """The GETs: URL, name, request."""
@@ -154,6 +174,8 @@ class _Collection:
         url = request / "url" if isinstance(request.value, dict) else request
         raw = url.value if isinstance(url.value, str) else (url / "raw").text()
         address = self._filled(raw.partition("?")[0].partition("#")[0])
+        if "{{" in _VARIABLE.sub("", address):
+            raise ImportRefused(url.at, "has a variable without an end")
         if "@" in address.partition("://")[2].partition("/")[0]:
             raise ImportRefused(url.at, "has a user name or a password")
         if "://" not in address and not address.startswith("{{"):
@@ -162,7 +184,7 @@ class _Collection:
         host, slash, path = path.partition("/") if found else (start, "", "")
         segments = "/".join(self._segment(one) for one in path.split("/"))
         text = f"{start}{found}{host}{slash}{segments}" if found else address
-        text = _VARIABLE.sub(lambda m: self._variable(m[1]), text).rstrip("/")
+        text = _VARIABLE.sub(lambda m: self._variable(m[1].strip()), text).rstrip("/")
         return text.replace("http://", "https://", 1)
 
     def _segment(self, segment: str) -> str:
@@ -172,11 +194,9 @@ class _Collection:
         return quote(segment, safe=_NOT_WRITTEN)
 
     def _filled(self, text: str) -> str:
-        return _VARIABLE.sub(lambda m: self._addresses.get(m[1], m[0]), text)
+        return _VARIABLE.sub(lambda m: self._addresses.get(m[1].strip(), m[0]), text)
 
     def _variable(self, name: str) -> str:
-        if name.startswith("variables."):
-            return f"{{{{{name}}}}}"
         return f"{{{{variables.{self._draft.variable(name)}}}}}"
 
     def _common(self, urls: list[str]) -> str:
@@ -199,6 +219,9 @@ class _Collection:
             points = safe_reads.rank(path)
             if points < 0 or path == url or not self._has_credential(request):
                 continue
+            if looks_like_key(_VARIABLE.sub("", unquote(path))):
+                draft.notes.append(f"{request.at} is no check: its path may have a key")
+                continue
             points -= 200 * path.count("{{")
             if best is None or (points, -len(url)) > (best[0], -len(best[1])):
                 best = points, url, name, request
@@ -213,7 +236,7 @@ class _Collection:
         if needed:
             sent["headers"] = dict(needed)
         auth = {"auth": False} if draft.auth["type"] == "none" else {}
-        draft.step(name, "http", mandatory=True, request=sent, **auth)
+        draft.step(without_keys(name), "http", mandatory=True, request=sent, **auth)
         draft.notes.append("its check was chosen by its path: see that it proves access")
 
     @staticmethod
@@ -230,7 +253,9 @@ class _Collection:
         for one in (url / "query").items():
             name, value = (one / "key").value, (one / "value").value
             is_plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z]{1,12}|[0-9]{1,4}", value)
-            if isinstance(name, str) and name and is_plain and not (one / "disabled").value:
+            if not isinstance(name, str) or not name or (one / "disabled").value:
+                continue
+            if is_plain and not _OF_SECRETS.search(name):
                 kept[name] = str(value)
         return kept
 
@@ -243,7 +268,8 @@ class _Collection:
             if not isinstance(name, str) or not isinstance(value, str) or (one / "disabled").value:
                 continue
             is_known = name.lower() in _PLAIN_HEADERS or _VERSION.fullmatch(name.lower())
-            if is_known and value.isprintable() and value.isascii() and "{{" not in value:
+            is_text = value.isprintable() and value.isascii() and "{{" not in value
+            if is_known and is_text and not looks_like_key(value):
                 kept.append((name, value[:200]))
             elif name.lower() not in ("authorization", "content-type"):
                 self._draft.notes.append(f"its header {name[:60]} was left out: it may be a key")

@@ -18,6 +18,13 @@ MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_LEVELS: Final = 100
 MAX_VALUES: Final = 5_000_000
 """Values of a document, each counted as often as an alias repeats it."""
+MAX_NUMBER: Final = 1000
+"""Characters of a number."""
+
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_NUMBERS: Final = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
+_OF_NUMBERS: Final = "0123456789abcdefABCDEFx_:.+-"
+_SCALARS: Final = (str, int, float, bytes, date, type(None))
 
 
 def read_document(path: Path) -> Any:
@@ -72,7 +79,7 @@ def _yaml(text: str) -> Any:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         _require_flat(yaml.parse(text, Loader=loader))
-        return yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe loaders
+        return yaml.load(text, Loader=_with_few_merges(loader))  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ImportRefused(f"line {line}", "is not valid YAML") from error
@@ -80,6 +87,32 @@ def _yaml(text: str) -> Any:
         raise ImportRefused("", "is not valid YAML") from error
     except (ValueError, OverflowError, TypeError) as error:
         raise ImportRefused("", "has a number or a date that can't be read") from error
+    except RecursionError as error:
+        raise ImportRefused("", "has an alias that leads back to itself") from error
+
+
+def _with_few_merges(loader: Any) -> Any:
+    """The loader copies what a merge (`<<`) repeats, so it is counted before: an alias that
+    merges others is as good a bomb as one that lists them."""
+
+    class Loader(loader):  # type: ignore[misc]  # it is one of two
+        merged = 0
+
+        def flatten_mapping(self, node: Any) -> None:
+            for name, value in node.value:
+                if name.tag != _MERGE:
+                    continue
+                sources = value.value if type(value).__name__ == "SequenceNode" else [value]
+                for source in sources:
+                    if type(source).__name__ == "MappingNode":
+                        self.flatten_mapping(source)
+                        self.merged += len(source.value)
+                    if self.merged > MAX_VALUES:
+                        line = node.start_mark.line + 1
+                        raise ImportRefused(f"line {line}", f"merges more than {MAX_VALUES} values")
+            super().flatten_mapping(node)
+
+    return Loader
 
 
 def _require_flat(events: Any) -> None:
@@ -94,6 +127,15 @@ def _require_flat(events: Any) -> None:
                 raise ImportRefused(f"line {line}", f"is nested deeper than {MAX_LEVELS} levels")
         elif kind in ("MappingEndEvent", "SequenceEndEvent"):
             levels -= 1
+        elif kind == "ScalarEvent" and _is_long_number(event):
+            line = event.start_mark.line + 1
+            raise ImportRefused(f"line {line}", "has a number that is too long")
+
+
+def _is_long_number(event: Any) -> bool:
+    """YAML reads `1:30` as a number of base 60, whose time is a power of its length."""
+    is_read = event.implicit[0] or event.tag in _NUMBERS
+    return is_read and len(event.value) > MAX_NUMBER and not event.value.strip(_OF_NUMBERS)
 
 
 def _require_bounds(document: Any) -> None:
@@ -104,6 +146,8 @@ def _require_bounds(document: Any) -> None:
     while waiting:
         value, is_done, level = waiting.pop()
         if not isinstance(value, (dict, list)):
+            if not isinstance(value, _SCALARS):
+                raise ImportRefused("", "has a set, or pairs, which JSON does not have")
             continue
         members = list(value.values()) if isinstance(value, dict) else value
         if is_done:

@@ -1,5 +1,6 @@
 """A registry in the form of Airbyte's, in words of our own."""
 
+import time
 from typing import Any
 
 import pytest
@@ -244,3 +245,18 @@ def test_what_is_no_registry_is_refused(document: object) -> None:
 
 def test_no_check_is_made_up() -> None:
     assert steps_of(published(imported({"type": "object", "properties": {}}))) == []
+
+
+def test_choices_are_each_there_once_and_many_take_no_time() -> None:
+    many = [str(number) for number in range(60_000)]
+    rule = {"type": "string", "enum": ["a", 1, True, "a", *many]}
+    began = time.monotonic()
+
+    [one] = airbyte.imported_from(
+        {"sources": [connector({"type": "object", "properties": {"choice": rule}})]}
+    )
+
+    assert one.definition is not None
+    choices = one.definition["variablesSchema"]["properties"]["choice"]["enum"]
+    assert choices == ["a", 1, True, *many]
+    assert time.monotonic() - began < 5

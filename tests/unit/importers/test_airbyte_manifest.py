@@ -1,5 +1,6 @@
 """A manifest in the form of Airbyte's low-code connectors, in words of our own."""
 
+import time
 from typing import Any
 
 import pytest
@@ -211,3 +212,28 @@ def test_a_check_that_is_a_text_is_no_stream() -> None:
     one = airbyte_manifest.imported_from({"version": "1", "check": "x"}, "x")
 
     assert one.needs_code == ("its check is no stream",)
+
+
+@pytest.mark.parametrize("path", ["/x{{" + " " * 20_000, "/x{{ {'a': 1}['a'] }}", "/x{{{ a }}}"])
+def test_an_expression_of_another_form_is_computed(path: str) -> None:
+    document = manifest()
+    document["definitions"]["bookings"]["retriever"]["requester"]["path"] = path
+    began = time.monotonic()
+
+    one = airbyte_manifest.imported_from(document, "source-bookings")
+
+    assert "its check needs a value that is computed" in one.needs_code
+    assert time.monotonic() - began < 5
+
+
+def test_a_pattern_that_takes_long_costs_its_default() -> None:
+    document = manifest()
+    form = document["spec"]["connection_specification"]["properties"]
+    form["region"] |= {"pattern": "^(a+)+$", "default": "a" * 40 + "!"}
+    began = time.monotonic()
+
+    one = airbyte_manifest.imported_from(document, "source-bookings")
+
+    assert "default" not in published(one)["variablesSchema"]["properties"]["region"]
+    assert any("could take long" in note for note in one.notes)
+    assert time.monotonic() - began < 5

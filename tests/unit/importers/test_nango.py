@@ -1,5 +1,8 @@
 """A list in the form of Nango's, in words of our own."""
 
+import time
+from typing import Any
+
 import pytest
 import yaml
 from patchbay_importers import nango
@@ -347,7 +350,7 @@ def test_only_those_that_are_named() -> None:
         ),
         (
             {"auth_mode": "API_KEY", "proxy": {"base_url": "no address"}},
-            "/x/proxy/base_url: must be an absolute URL",
+            "/x/proxy/base_url: must be an absolute URL of http or https",
         ),
         (
             {"auth_mode": "API_KEY", "proxy": {"base_url": "https://${now:X}.example"}},
@@ -405,3 +408,59 @@ def test_every_name_and_text_of_a_stranger_is_published_or_refused() -> None:
     assert "documentation" not in one.definition
     assert one.definition["name"].startswith("evil x")
     assert len(one.definition["variablesSchema"]["properties"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts"),
+    [
+        ("login.desk.example", "*.desk.example"),
+        ("login.desk.co.uk", "*.desk.co.uk"),
+        ("LOGIN.desk.com.au", "*.desk.com.au"),
+        ("desk.auth.eu-1.amazonaws.com", None),
+        ("desk.github.io", None),
+        ("co.uk", None),
+    ],
+)
+def test_an_answer_decides_no_host_of_others(host: str, hosts: str | None) -> None:
+    """Anybody can get a name in co.uk, or in github.io, and so the tokens of an account."""
+    entry = {
+        "auth_mode": "OAUTH2",
+        "authorization_url": f"https://{host}/authorize",
+        "token_url": f"https://{host}/token",
+        "redirect_uri_metadata": ["api"],
+        "proxy": {"base_url": "https://${connectionConfig.api}"},
+    }
+
+    [one] = nango.imported_from({"desk": entry})
+
+    if hosts is None:
+        assert one.refused == "/desk/token_url: an answer decides a host of any domain"
+    else:
+        capture = published(one)["authConfig"]["capture"]["callback"]["api"]
+        assert capture == {"variable": "api", "hosts": [hosts]}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"proxy": {"base_url": "https://a.example/" + " " * 60_000 + "x"}},
+        {
+            "proxy": {
+                "base_url": "https://a.example",
+                "headers": {"authorization": "Basic ${base64(" + ":" * 60_000},
+            }
+        },
+        {
+            "proxy": {"base_url": "https://a.example"},
+            "connection_config": {f"n{number}": {} for number in range(20_000)},
+        },
+        {"proxy": {"base_url": "https://{{variables.host}}"}},
+        {"proxy": {"base_url": "https://a.example:{{variables.port}}"}},
+    ],
+)
+def test_what_is_too_much_or_of_another_format_is_refused_soon(entry: dict[str, Any]) -> None:
+    began = time.monotonic()
+    [one] = nango.imported_from({"x": {"auth_mode": "API_KEY", **entry}})
+    assert one.refused
+    assert len(one.refused) < 200
+    assert time.monotonic() - began < 5

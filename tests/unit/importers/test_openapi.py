@@ -1,5 +1,7 @@
 """OpenAPI documents: server, credential, and a GET that proves it."""
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -238,3 +240,58 @@ def test_a_document_with_too_many_paths_is_refused(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(ImportRefused, match="has more than 3 paths"):
         openapi.imported_from(document())
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://api.parcels.example/v1", "https://api.parcels.example/v1"),
+        ("https://api.parcels.example/v1?key=hunter2", "https://api.parcels.example/v1"),
+        ("https://api.parcels.example/v1#hunter2", "https://api.parcels.example/v1"),
+        ("http://10.0.0.7:8080", "http://10.0.0.7:8080"),
+        ("http://localhost:8080", "http://localhost:8080"),
+    ],
+)
+def test_no_credential_is_in_an_address_or_sent_in_the_clear(url: str, base: str) -> None:
+    one = openapi.imported_from(document(servers=[{"url": url}]))
+
+    definition = one.definition or {}
+    assert definition["manifest"]["baseUrl"] == base
+    assert steps_of(definition)[0]["request"]["url"] == f"{base}/users/me"
+    assert "hunter2" not in json.dumps([definition, one.notes])
+    assert len(one.notes) == (2 if base != url else 1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:hunter2@api.parcels.example",
+        "file:///etc/passwd",
+        "javascript://x/%0aalert(1)",
+        "ftp://api.parcels.example",
+    ],
+)
+def test_an_address_that_is_none_of_an_api_is_refused(url: str) -> None:
+    with pytest.raises(ImportRefused, match="/servers/0") as caught:
+        openapi.imported_from(document(servers=[{"url": url}]))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_value_of_the_document_is_no_placeholder() -> None:
+    parameter = {"name": "to", "in": "query", "required": True}
+    given = {**parameter, "schema": {"default": "{{secrets.api_key}}"}}
+    one = openapi.imported_from(document(paths={"/users/me": {"get": {"parameters": [given]}}}))
+    assert not one.has_check
+
+    with pytest.raises(ImportRefused, match="a placeholder of Patchbay's"):
+        openapi.imported_from(document(), "https://{{variables.host}}")
+
+
+def test_a_get_of_many_parameters_is_no_check() -> None:
+    """However many GETs share them."""
+    shared = {"get": {}, "parameters": [{"required": False}] * 100_000}
+    paths = {f"/users/{n}": {"$ref": "#/paths/~1users~10"} for n in range(1, 10_000)}
+    began = time.monotonic()
+    one = openapi.imported_from(document(paths={"/users/0": shared, **paths}))
+    assert not one.has_check
+    assert time.monotonic() - began < 10

@@ -1,6 +1,7 @@
 """Postman collections: address, kind of credential, and a GET; never a value that may be a key."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -194,3 +195,86 @@ def test_folders_without_end_are_refused() -> None:
 
     with pytest.raises(ImportRefused, match="is in more than 30 folders"):
         postman.imported_from(collection(item))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "bot123456:AAE-dGhpc2lzYXNlY3JldA/users/me",
+        "k/9f86d081884c7d659a2feaa0c55ad015/me",
+        "users/550e8400-e29b-41d4-a716-446655440000/profile",
+        "{{keyed}}/me",
+        "k%2F9f86d081884c7d65/me",
+    ],
+)
+def test_a_path_with_a_key_is_no_check(path: str) -> None:
+    keyed = {"key": "keyed", "value": "https://api.rooms.example/9f86d081884c7d659a2feaa0"}
+    url = path if path.startswith("{{") else f"https://api.rooms.example/{path}"
+    one = postman.imported_from(collection(request(url), variable=[keyed]))
+
+    definition = published(one)
+    assert definition["manifest"]["baseUrl"] == "https://api.rooms.example"
+    assert not one.has_check
+    said = json.dumps([definition, one.notes])
+    assert not any(key in said for key in ("dGhpc2", "9f86d0", "550e84"))
+    assert "/item/0/request is no check: its path may have a key" in one.notes
+
+
+def test_names_and_descriptions_have_no_keys() -> None:
+    one = postman.imported_from(
+        collection(
+            request("{{host}}/me", name=f"me, as {KEY}"),
+            info={"name": f"Rooms {KEY}", "description": f"Use {KEY} to try it."},
+        )
+    )
+
+    definition = published(one)
+    assert KEY not in json.dumps([definition, one.notes, one.name])
+    assert definition["name"] == "Rooms …"
+    assert steps_of(definition)[0]["name"] == "me, as …"
+    assert "its description was left out: it may have a key" in one.notes
+
+
+def test_a_password_of_words_is_not_in_a_description_or_a_query() -> None:
+    url = {
+        "raw": "{{host}}/me",
+        "query": [{"key": "access_token", "value": "hunter"}, {"key": "page", "value": "2"}],
+    }
+    one = postman.imported_from(
+        collection(request(url), info={"name": "R", "description": "The password is hunter."})
+    )
+
+    assert steps_of(published(one))[0]["request"]["query"] == {"page": "2"}
+    assert "hunter" not in json.dumps([one.definition, one.notes])
+
+
+def test_the_urls_of_oauth_have_no_query() -> None:
+    oauth = [
+        {"key": "accessTokenUrl", "value": "https://login.rooms.example/t?client_secret=hunter2"},
+        {"key": "authUrl", "value": "https://login.rooms.example/a?login_hint=hunter2"},
+        {"key": "scope", "value": f"rooms.read {KEY}"},
+    ]
+    one = postman.imported_from(
+        collection(request("{{host}}/me"), auth={"type": "oauth2", "oauth2": oauth})
+    )
+
+    auth = published(one)["authConfig"]
+    assert auth["tokenUrl"] == "https://login.rooms.example/t"
+    assert auth["authorizationUrl"] == "https://login.rooms.example/a"
+    assert auth["scopes"] == ["rooms.read"]
+
+
+def test_a_variable_of_another_name_is_none_of_ours() -> None:
+    definition = published(
+        postman.imported_from(collection(request("https://{{variables.host}}/{{secrets.key}}/me")))
+    )
+    assert definition["variablesSchema"]["required"] == ["secrets_key", "variables_host"]
+
+
+def test_a_variable_without_an_end_is_refused_at_once() -> None:
+    began = time.monotonic()
+    url = "https://api.rooms.example/{{" + " " * 20_000 + "/me"
+    one = postman.imported_from(collection(request(url), request("{{host}}/me")))
+    assert one.has_check
+    assert any("has a variable without an end" in note for note in one.notes)
+    assert time.monotonic() - began < 5

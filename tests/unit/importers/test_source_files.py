@@ -111,3 +111,50 @@ def test_a_file_that_is_too_large_is_not_read(
 def test_a_file_that_is_not_there_is_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(ImportRefused, match="No such file"):
         read_document(tmp_path / "none.yaml")
+
+
+MERGES = "\n".join(
+    [
+        "a0: &a0 {" + ", ".join(f"k{n}: 1" for n in range(10)) + "}",
+        *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 12)),
+    ]
+)
+WIDE = (
+    f"a: &a {{{', '.join(f'k{n}: 1' for n in range(30_000))}}}\n"
+    f"b: {{<<: [{','.join(['*a'] * 10_000)}]}}"
+)
+PAIRS = "\n".join(
+    [
+        "a0: &a0 [x, x, x, x, x, x, x, x, x]",
+        *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 7)),
+        "b: !!pairs [{k: *a6}, {k: *a6}, {k: *a6}, {k: *a6}, {k: *a6}, {k: *a6}]",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(MERGES, "merges more than 5000000 values", id="merges of merges"),
+        pytest.param(WIDE, "merges more than 5000000 values", id="one wide merge"),
+        pytest.param(PAIRS, "has a set, or pairs", id="pairs"),
+        pytest.param("a: &a {<<: *a}", "leads back to itself", id="a merge of itself"),
+        pytest.param("a: 1" + ":1" * 400_000, "has a number that is too long", id="base 60"),
+        pytest.param('a: !!int "1' + ":1" * 400_000 + '"', "too long", id="base 60, tagged"),
+        pytest.param("a: 0x" + "f" * 100_000, "has a number that is too long", id="base 16"),
+    ],
+)
+def test_what_would_take_long_to_read_is_refused_soon(content: str, said: str) -> None:
+    began = time.monotonic()
+    refused = refusal(content.encode())
+
+    assert said in refused.message
+    assert time.monotonic() - began < 10
+
+
+def test_merges_that_people_write_are_read() -> None:
+    content = b"a: &a {x: 1, y: 1}\nb: {<<: *a, y: 2}\nc: {<<: [*a, {z: 3}]}\nt: 1:30"
+    document = parse_document(content)
+    assert document["b"] == {"x": 1, "y": 2}
+    assert document["c"] == {"x": 1, "y": 1, "z": 3}
+    assert document["t"] == 90
