@@ -66,12 +66,13 @@ def definition_problems(file: DefinitionFile) -> tuple[list[FileProblem], Integr
 
 
 def body_problems(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with the body of a create, by the rules of the API: pointers and messages."""
+    """What is wrong with a body, by the rules of the API: pointers and messages."""
     from patchbay.alerts.rule_model import NewAlertRule
     from patchbay.connections.connection_model import NewConnection
     from patchbay.connections.endpoint_model import NewEndpoint
     from patchbay.platform.strict_json import compact
     from patchbay.platform.validation import problems_of
+    from patchbay.registry.model import ReleasePatch
     from patchbay.tenancy.model import NewApiKey, NewSpace, SpacePatch
     from pydantic import BaseModel, ValidationError
 
@@ -83,6 +84,7 @@ def body_problems(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "connection": NewConnection,
         "alert_rule": NewAlertRule,
         "api_key": NewApiKey,
+        "release": ReleasePatch,
     }
     try:
         models[kind].model_validate_json(compact(dict(body)), strict=True)

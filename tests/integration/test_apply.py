@@ -425,6 +425,12 @@ def test_what_others_depend_on_is_published_first(
             "is not known here",
         ),
         (
+            "integrations/crm.json",
+            lambda one: one.update(releases={"1.0.0": {"yanked": "x" * 501}}),
+            "/releases/1.0.0/yanked",
+            "must have at most 500 characters",
+        ),
+        (
             "organization.json",
             lambda one: one["api_keys"][0].update(key="pb_k3v9x2m7_secret"),
             "/api_keys/0/key",
@@ -792,6 +798,8 @@ def test_a_run_that_is_cut_off_at_any_write_is_taken_up(
     [key] = [path for path in (tmp_path / "secrets").iterdir() if path.name.startswith("api_key")]
     found = Client(key.read_text().strip()).get("/v1/browser-sessions/current")
     assert found.json["permissions"] == ["platform.events.write"]
+    [signing] = [one for one in (tmp_path / "secrets").iterdir() if "channel-1" in one.name]
+    assert signing.read_text().startswith("whsec_")
     wire.sent.clear()
     assert apply("--yes", *secrets).code == 0
     assert wire.writes == []

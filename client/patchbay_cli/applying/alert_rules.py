@@ -86,13 +86,14 @@ def _connection_problems(
 def _plan_edit(
     plan: Plan, rule: Wanted, found: Found, deployment: Deployment, ids: Ids, secrets: NewSecrets
 ) -> None:
-    if not list(_differences(rule, found.value, ids)):
+    lost = _lost(rule, secrets)
+    if not lost and not list(_differences(rule, found.value, ids)):
         plan.unchanged.append(rule.identity)
         plan.notes += [f"not compared: {one}" for one in _not_at_hand(rule)]
         return
     space = str(rule.identity.space)
     now = deployment.client.alert_rules.get(slug=space, rule_id=found.id)
-    differing = tuple(_differences(rule, now.to_dict(), ids))
+    differing = [*_differences(rule, now.to_dict(), ids), *lost]
     if any(one.pointer.startswith("/channels") for one in differing):
         plan.missing += _not_at_hand(rule)
         if _webhooks(rule.value):
@@ -108,6 +109,16 @@ def _plan_edit(
             last_change=deployment.last_change(found.id),
         )
     )
+
+
+def _lost(rule: Wanted, secrets: NewSecrets) -> list[Difference]:
+    """Signing secrets that a run made which was cut off before it had kept them."""
+    if not secrets.is_expected(rule.identity):
+        return []
+    return [
+        Difference(f"/channels/{position}", "a signing secret that is lost", "a new one")
+        for position in _webhooks(rule.value)
+    ]
 
 
 def _differences(rule: Wanted, has: Mapping[str, Any], ids: Ids) -> Iterator[Difference]:
@@ -182,13 +193,14 @@ def _body(rule: Wanted, ids: Ids) -> dict[str, Any]:
 
 def _create(rule: Wanted, ids: Ids, secrets: NewSecrets, client: Patchbay) -> None:
     body, space = _body(rule, ids), str(rule.identity.space)
-    made = create(
-        lambda key: client.alert_rules.create(slug=space, **body, idempotency_key=key),
-        lambda one: client.alert_rules.get(slug=space, rule_id=one.id),
-        body,
-        rule.identity,
-    )
-    _keep_secrets(rule, made, secrets)
+    with secrets.expected(rule.identity):
+        made = create(
+            lambda key: client.alert_rules.create(slug=space, **body, idempotency_key=key),
+            lambda one: client.alert_rules.get(slug=space, rule_id=one.id),
+            body,
+            rule.identity,
+        )
+        _keep_secrets(rule, made, secrets)
 
 
 def _edit(
@@ -200,6 +212,7 @@ def _edit(
     client: Patchbay,
 ) -> None:
     space = str(rule.identity.space)
+    lost = _lost(rule, secrets)
     has = client.alert_rules.get(slug=space, rule_id=id).to_dict()
     names = {one.pointer.split("/")[1] for one in _differences(rule, has, ids)}
     patch = {name: value for name, value in _body(rule, ids).items() if name in names}
@@ -207,17 +220,19 @@ def _edit(
         # One of another kind: what the old one has is not of it.
         gone = dict.fromkeys(has["condition"])
         patch["condition"] = {**gone, **patch["condition"]}
-    if not patch:
-        return
-    changed = edit(
-        lambda: client.alert_rules.get(slug=space, rule_id=id),
-        lambda if_match: client.alert_rules.update(
-            slug=space, rule_id=id, **patch, if_match=if_match
-        ),
-        etag,
-        lambda now: not list(_differences(rule, now.to_dict(), ids)),
-    )
-    _keep_secrets(rule, changed, secrets)
+    with secrets.expected(rule.identity):
+        if patch:
+            changed = edit(
+                lambda: client.alert_rules.get(slug=space, rule_id=id),
+                lambda if_match: client.alert_rules.update(
+                    slug=space, rule_id=id, **patch, if_match=if_match
+                ),
+                etag,
+                lambda now: not list(_differences(rule, now.to_dict(), ids)),
+            )
+            _keep_secrets(rule, changed, secrets)
+        if lost:
+            _rotate(rule, id, secrets, client)
 
 
 def _keep_secrets(rule: Wanted, answer: Any, secrets: NewSecrets) -> None:
@@ -228,3 +243,15 @@ def _keep_secrets(rule: Wanted, answer: Any, secrets: NewSecrets) -> None:
     for position, channel in enumerate(channels):
         if channel["id"] in new:
             secrets.keep(rule.identity, new[channel["id"]], f"channel-{position}")
+
+
+def _rotate(rule: Wanted, id: str, secrets: NewSecrets, client: Patchbay) -> None:
+    """Gives each webhook another signing secret. The one before it also signs for a day."""
+    space = str(rule.identity.space)
+    has = client.alert_rules.get(slug=space, rule_id=id).to_dict()
+    for position, channel in enumerate(has["channels"]):
+        if channel["kind"] == "webhook":
+            issued = client.alert_rules.rotate_webhook_secret(
+                slug=space, rule_id=id, channel_id=channel["id"]
+            )
+            secrets.keep(rule.identity, issued.secret, f"channel-{position}")

@@ -88,10 +88,7 @@ def _create(
     The same request is answered with the same key for a day. After that, it makes another one, and
     the first is revoked: nobody has it.
     """
-    from patchbay_sdk.errors import ApiError
-
-    secrets.expect(key.identity)
-    try:
+    with secrets.expected(key.identity):
         made = create(
             lambda idempotency_key: client.api_keys.create(
                 organization_id=organization_id, **key.value, idempotency_key=idempotency_key
@@ -101,11 +98,6 @@ def _create(
             key.identity,
             organization_id,
         )
-    except ApiError as error:
-        if error.status < 500:
-            # It was refused: there is no key whose value could be lost.
-            secrets.forget(key.identity)
-        raise
-    secrets.keep(key.identity, made.key)
+        secrets.keep(key.identity, made.key)
     if lost is not None and lost != made.id:
         client.api_keys.revoke(organization_id=organization_id, key_id=lost)

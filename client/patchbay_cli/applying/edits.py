@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from patchbay_sdk.model import Model
 
 _Model = TypeVar("_Model", bound="Model")
-_MOST_REPLAYS: Final = 10
+_MOST_TRIES: Final = 40
 
 
 def edit(
@@ -49,13 +50,24 @@ def create(
     """Makes one thing, even if two do so at once, or one does so again after it was cut off.
 
     They all send the same Idempotency-Key. A key is remembered for a day, so the answer may be that
-    about a thing which was deleted since. Then the key is another one, which follows from it.
+    about a thing which was deleted since, or the key may be that of a create with other secrets,
+    which are not in `body`. Then the key is another one, which follows from it.
     """
-    from patchbay_sdk.errors import NotFound
+    from patchbay_sdk.errors import Conflict, IdempotencyConflict, NotFound
 
     seed = json.dumps([*map(str, what), body], sort_keys=True)
-    for _ in range(_MOST_REPLAYS):
-        made = make(f"apply-{hashlib.sha256(seed.encode()).hexdigest()[:40]}")
+    for _ in range(_MOST_TRIES):
+        try:
+            made = make(f"apply-{hashlib.sha256(seed.encode()).hexdigest()[:40]}")
+        except IdempotencyConflict:
+            seed += " again"
+            continue
+        except Conflict as conflict:
+            if conflict.retry_after_seconds is None:
+                raise
+            # Another run is making it.
+            time.sleep(conflict.retry_after_seconds)
+            continue
         response = made.last_response
         if response is None or response.headers.get("idempotent-replayed") != "true":
             return made
@@ -65,4 +77,4 @@ def create(
             seed = f"{seed} {made.to_dict()['id']}"
         else:
             return made
-    raise CommandFailed("was made and deleted too often today: try again tomorrow")
+    raise CommandFailed("was made and deleted too often today, or another run makes it: try later")

@@ -21,6 +21,7 @@ from patchbay_cli.applying.shapes import (
     Problem,
     ReleaseRemarks,
     SpaceEntry,
+    escaped,
     problems_of,
 )
 from patchbay_cli.definition_files import DefinitionFile
@@ -193,8 +194,17 @@ def _read_definition(folder: Folder, json: JsonFile, _: Path) -> Iterator[FilePr
 
 
 def _remark_problems(file: DefinitionFile) -> Iterator[Problem]:
-    yield from problems_of(file.changelog, str | None, "/changelog")
-    yield from problems_of(file.releases, Mapping[str, ReleaseRemarks], "/releases")
+    shape = [
+        *problems_of(file.changelog, str | None, "/changelog"),
+        *problems_of(file.releases, Mapping[str, ReleaseRemarks], "/releases"),
+    ]
+    yield from shape
+    if shape or not has_engine():
+        return
+    yield from body_problems("release", {"changelog": file.changelog})
+    for version, remarks in file.releases.items():
+        for pointer, message in body_problems("release", remarks):
+            yield f"/releases/{escaped(version)}{pointer}", message
 
 
 def _definition_problems(file: DefinitionFile) -> Iterable[FileProblem]:

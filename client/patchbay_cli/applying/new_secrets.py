@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from patchbay_cli.profiles import write_private
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _PENDING: Final = ".pending"
+_FIRST_SERVER_ERROR: Final = 500
 
 
 class NewSecrets:
@@ -30,25 +32,31 @@ class NewSecrets:
             yield thing.problem(pointer, message)
 
     def keep(self, identity: Identity, secret: str, part: str = "") -> None:
-        """Also ends the wait for it."""
         path = self._path(identity, part)
         if path is None:
             return
         write_private(path, f"{secret}\n")
-        _pending(path).unlink(missing_ok=True)
         self.written.append(path)
 
-    def expect(self, identity: Identity) -> None:
-        """Note that a secret is about to be made, so that a run that is cut off is known."""
-        path = self._path(identity)
-        if path is not None:
-            write_private(_pending(path), "")
+    @contextmanager
+    def expected(self, identity: Identity) -> Iterator[None]:
+        """While secrets of a thing are made, and kept. There is a note of it in the meantime, so a
+        run that is cut off is known. If it is refused, none was made."""
+        from patchbay_sdk.errors import ApiError
 
-    def forget(self, identity: Identity) -> None:
-        """None was made."""
         path = self._path(identity)
-        if path is not None:
-            _pending(path).unlink(missing_ok=True)
+        if path is None:
+            yield
+            return
+        note = _pending(path)
+        write_private(note, "")
+        try:
+            yield
+        except ApiError as error:
+            if error.status < _FIRST_SERVER_ERROR:
+                note.unlink(missing_ok=True)
+            raise
+        note.unlink(missing_ok=True)
 
     def is_expected(self, identity: Identity) -> bool:
         path = self._path(identity)

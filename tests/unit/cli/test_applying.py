@@ -17,8 +17,12 @@ from patchbay_cli.applying.differences import (
     missing,
     same,
 )
+from patchbay_cli.applying.edits import create
 from patchbay_cli.applying.folder import FolderRefused, read_folder
 from patchbay_cli.applying.new_secrets import NewSecrets
+from patchbay_sdk import Response
+from patchbay_sdk.errors import ApiError, Conflict, IdempotencyConflict, NotFound
+from patchbay_sdk.model import Model
 
 from patchbay.platform.revisions import merge_patch as merged_by_the_api
 from tests.integration.deployment_folder import edited, write_folder
@@ -137,3 +141,57 @@ def test_two_names_never_share_a_file(tmp_path: Path) -> None:
     assert files == sorted(secrets.written)
     assert sorted(file.read_text().strip() for file in files) == sorted(names)
     assert all(file.parent == tmp_path for file in files)
+
+
+class Made(Model):
+    id: str
+
+
+def made(replayed: bool = False) -> Made:
+    one = Made({"id": "src_1"})
+    headers = {"idempotent-replayed": "true"} if replayed else {}
+    one._response = Response(201, headers)
+    return one
+
+
+def refusal(kind: type[ApiError], code: str, **headers: str) -> ApiError:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return kind(Response(409, sent), {"code": code})
+
+
+def test_a_create_waits_for_another_run_and_steps_aside_for_another_body() -> None:
+    keys: list[str] = []
+    answers: list[Made | ApiError] = [
+        refusal(Conflict, "CONFLICT", retry_after="0"),
+        refusal(IdempotencyConflict, "IDEMPOTENCY_CONFLICT"),
+        made(replayed=True),
+        made(),
+    ]
+
+    def make(key: str) -> Made:
+        keys.append(key)
+        answer = answers.pop(0)
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    def gone(_: Made) -> None:
+        raise NotFound(Response(404, {}), {"code": "SOURCE_NOT_FOUND"})
+
+    create(make, gone, {"name": "CRM"}, "source CRM")
+
+    # The same while another makes it; another for another body, and for what was deleted since.
+    assert keys[0] == keys[1]
+    assert len({*keys}) == 3
+    # Another run sends the same.
+    again: list[str] = []
+    create(lambda key: again.append(key) or made(), gone, {"name": "CRM"}, "source CRM")  # type: ignore[func-returns-value]
+    assert again == keys[:1]
+
+
+def test_a_conflict_that_is_none_of_another_run_is_an_error() -> None:
+    def make(_: str) -> Made:
+        raise refusal(Conflict, "SLUG_TAKEN")
+
+    with pytest.raises(Conflict):
+        create(make, lambda _: None, {}, "space main")
