@@ -37,12 +37,12 @@ _PRIVATE: Final = (
 
 
 @command()
-@click.argument("file", type=Path)
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--values",
     "values_file",
     metavar="FILE",
-    type=Path,
+    type=click.Path(path_type=Path),
     help="JSON with variables, secrets, and configurations. With secrets, only you may read it.",
 )
 @click.option("--once", is_flag=True, help="Test it once, and end with the exit code of the test.")
@@ -56,7 +56,7 @@ _PRIVATE: Final = (
 @click.option(
     "--authorities",
     metavar="FILE",
-    type=Path,
+    type=click.Path(path_type=Path),
     help="Trust these certificates (PEM) beside the public ones; as EgressAuthorities.",
 )
 def dev(

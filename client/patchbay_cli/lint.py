@@ -18,7 +18,9 @@ from patchbay_cli.run import CommandFailed, Run
 
 
 @command()
-@click.argument("paths", metavar="FILE|FOLDER...", nargs=-1, required=True, type=Path)
+@click.argument(
+    "paths", metavar="FILE|FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 def lint(run: Run, paths: Sequence[Path]) -> Exit:
     """Say what is wrong with definition files, by the rules of publishing. Nothing is called.
 
