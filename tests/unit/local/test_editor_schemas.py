@@ -248,6 +248,18 @@ def test_a_folder_of_these_files_is_read(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+def test_the_files_that_the_guide_of_apply_shows_are_valid() -> None:
+    guide = (ROOT / "client/applying.md").read_text()
+    shown = re.findall(
+        r"cat > deployment/(\w+)[\w./-]*json <<'?EOF'?\n(.*?)\nEOF", guide, re.DOTALL
+    )
+    schema_of = {"integrations": "definition", "spaces": "space", "organization": "organization"}
+
+    assert {folder for folder, _ in shown} == schema_of.keys()
+    for folder, text in shown:
+        assert validator(schema_of[folder]).is_valid(json.loads(text)), text
+
+
 @pytest.mark.parametrize(
     ("content", "valid"),
     [
