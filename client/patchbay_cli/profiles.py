@@ -94,16 +94,17 @@ class Profiles:
 
     def put(self, name: str, profile: Profile, ring: Keyring | None) -> None:
         """Keep a profile with its key, and make it the default. The key that it had goes."""
-        content = self._read()
-        earlier = self.described(name) if name in content["profiles"] else None
         kept = profile
         if ring is not None and profile.api_key is not None:
             with _explained():
                 ring.set_password(_SERVICE, _account(name, profile), profile.api_key)
             kept = replace(profile, api_key=None)
-        content["profiles"][name] = asdict(kept)
-        content["default"] = name
-        self._write(content)
+        with self._alone():
+            content = self._read()
+            earlier = self.described(name) if name in content["profiles"] else None
+            content["profiles"][name] = asdict(kept)
+            content["default"] = name
+            self._write(content)
         is_replaced = kept.api_key is None and earlier is not None and earlier.url == kept.url
         if earlier is not None and not is_replaced:
             # A keyring that is locked is a reason to sign in with a file.
@@ -111,16 +112,35 @@ class Profiles:
                 _forget_key(name, earlier)
 
     def use(self, name: str) -> None:
-        self.described(name)
-        self._write({**self._read(), "default": name})
+        with self._alone():
+            self.described(name)
+            self._write({**self._read(), "default": name})
 
     def remove(self, name: str) -> None:
         _forget_key(name, self.described(name))
-        content = self._read()
-        del content["profiles"][name]
-        if content["default"] == name:
-            content["default"] = next(iter(sorted(content["profiles"])), None)
-        self._write(content)
+        with self._alone():
+            content = self._read()
+            content["profiles"].pop(name, None)
+            if content["default"] == name:
+                content["default"] = next(iter(sorted(content["profiles"])), None)
+            self._write(content)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the file meanwhile, so that two who sign in at once both are."""
+        try:
+            import fcntl
+        except ImportError:  # Windows has none
+            yield
+            return
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The file itself is replaced by each change, so it can't be what is locked.
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _read(self) -> dict[str, Any]:
         try:

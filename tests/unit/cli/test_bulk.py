@@ -251,20 +251,20 @@ def test_nothing_is_upgraded_that_nobody_agreed_to(
 
 def test_an_interruption_reports_what_is_at_work_and_begins_no_more() -> None:
     began: list[int] = []
-    at_work = threading.Event()
+    both_at_work = threading.Barrier(3, timeout=30)
     interrupted = threading.Event()
 
     def call(item: int) -> Outcome:
         began.append(item)
+        both_at_work.wait()
         if item == 1:
             # Told to come back in a minute, for which nobody waits once it is interrupted
             raise RateLimited(Response(429, {"retry-after": "60"}), {"code": "RATE_LIMITED"})
-        at_work.set()
         assert interrupted.wait(30)
         return Outcome(True, "done", {})
 
     def interrupt() -> None:
-        assert at_work.wait(30)
+        both_at_work.wait()
         signal.raise_signal(signal.SIGINT)
         interrupted.set()
 

@@ -5,10 +5,12 @@ import json
 import os
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from patchbay_cli.profiles import Profile, Profiles
 
 from tests.unit.cli.answers_of import CALLER, by_path
 from tests.unit.cli.conftest import ORGANIZATION_ID, Patchbay, Ran
@@ -283,3 +285,15 @@ def test_what_a_later_version_keeps_of_a_profile_is_left_alone(
     )
     (folder / "profiles.json").chmod(0o600)
     assert "https://x" in signed_out("profiles").out
+
+
+def test_all_who_sign_in_at_once_are_signed_in(folder: Path) -> None:
+    names = [f"profile-{number:02}" for number in range(24)]
+
+    def sign_in_as(name: str) -> None:
+        Profiles(folder).put(name, Profile("https://patchbay.example.com", api_key=KEY), None)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(sign_in_as, names))
+
+    assert Profiles(folder).names() == names
