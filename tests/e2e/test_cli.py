@@ -12,15 +12,17 @@ import pytest
 
 from local.client import Client
 from local.provider import Provider
+from local.sam import STACK_NAME
 from tests.e2e.harness import Stack, Tenant
 
 
 class CommandLine:
     """`patchbay`, without a terminal."""
 
-    def __init__(self, client: Client, folder: Path) -> None:
+    def __init__(self, client: Client, folder: Path, **environment: str) -> None:
         self._environment = {
             **os.environ,
+            **environment,
             "PATCHBAY_API_URL": client.api_url,
             "PATCHBAY_API_KEY": client.api_key,
             "PATCHBAY_CONFIG_DIR": str(folder),
@@ -134,6 +136,24 @@ def test_an_operator_looks_exports_and_erases(stack: Stack, tenant: Tenant, tmp_
     operator = CommandLine(stack.client, tmp_path / "config")
     found = {one["what"]: one["status"] for one in operator.json("doctor")}
     assert (found["deployment"], found["clock"], found["key"]) == ("ok", "ok", "ok")
+
+    # And with credentials of the account, into the stack
+    admin = CommandLine(
+        stack.client,
+        tmp_path / "config",
+        AWS_ENDPOINT_URL=stack.aws_endpoint_url,
+        AWS_ACCESS_KEY_ID=stack.aws_access_key_id,
+        AWS_SECRET_ACCESS_KEY=stack.aws_secret_access_key,
+        AWS_REGION="us-east-1",
+    )
+    looked = admin.json("doctor", "--stack", STACK_NAME, code=1)
+    # A local cloud has no topic for alarms
+    assert "no topic is set: alarms tell nobody" in {one["message"] for one in looked}
+    assert {one["what"] for one in looked} >= {
+        *("stack", "aws_clock", "alarms", "queues", "tables", "keys", "schedules", "functions"),
+    }
+    # The emulator lacks some of what is looked at, but not these
+    assert {one["status"] for one in looked if one["what"] in ("queues", "keys")} == {"ok"}
 
     file = tmp_path / "export.ndjson"
     operator("export", tenant.organization_id, "--output", str(file))
