@@ -13,6 +13,7 @@ from patchbay_cli.bulk import told
 from patchbay_cli.definition_files import DefinitionFile, read_definitions
 from patchbay_cli.json_files import read_json
 from patchbay_sdk import Patchbay
+from patchbay_sdk.errors import PatchbayError
 
 from local.client import Client
 from local.paths import CATALOG
@@ -49,9 +50,12 @@ def publish(client: Client, tenant: Tenant, definitions: Iterable[Mapping[str, A
 
 def _publish(client: Client, tenant: Tenant, folder: Folder) -> list[str]:
     with Patchbay(client.api_key, base_url=client.api_url) as sdk:
-        caller = sdk.browser_sessions.get_caller()
-        deployment = Deployment(sdk, tenant.organization_id, caller, at_once=_AT_ONCE)
-        plan = planned(folder, deployment, lambda: tenant.space_slug, NewSecrets(None))
+        try:
+            caller = sdk.browser_sessions.get_caller()
+            deployment = Deployment(sdk, tenant.organization_id, caller, at_once=_AT_ONCE)
+            plan = planned(folder, deployment, lambda: tenant.space_slug, NewSecrets(None))
+        except PatchbayError as error:
+            raise Problem(f"what there is can't be read: {error}") from error
         results = execute(
             sdk.with_options(max_retries=0), plan.changes, at_once=_AT_ONCE, told=lambda _: None
         )
