@@ -153,8 +153,9 @@ def failure(error: Exception) -> Outcome:
     from patchbay_sdk.errors import FailedTest
 
     if isinstance(error, FailedTest):
-        test = error.details.get("test") or {}
-        told = {name: test.get(name) for name in ("code", "blame", "message")}
+        test = error.details.get("test")
+        report = test if isinstance(test, dict) else {}
+        told = {name: report.get(name) for name in ("code", "blame", "message")}
         return Outcome(False, "test_failed", {**told, "trace_id": error.trace_id})
     return Outcome(False, "refused", described(error))
 

@@ -124,7 +124,7 @@ class Settings:
         )
         return Request(
             method,
-            self.base_url + path + (f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""),
+            self.base_url + path + (f"?{_encoded(pairs)}" if pairs else ""),
             sent,
             content,
             self.timeout_seconds,
@@ -181,7 +181,7 @@ def filled(path: str, values: Mapping[str, Any], rest: str | None = None) -> str
         text = str(value)
         if not text or _DOTS.intersection(text.split("/") if name == rest else (text,)):
             raise InvalidArgument(f"{name} may not be empty or dots: it is a part of the path")
-        path = path.replace(f"{{{name}}}", quote(text, safe="/" if name == rest else ""))
+        path = path.replace(f"{{{name}}}", _quoted(text, safe="/" if name == rest else ""))
     return path
 
 
@@ -239,6 +239,21 @@ def _check_path(path: str) -> None:
     # Dots would be resolved on the way, and lead to another operation than the one that is meant.
     if _DOTS.intersection(path.partition("?")[0].split("/")) or not path.isprintable():
         raise InvalidArgument("a path may not have dots as a part, or characters without a shape")
+
+
+def _quoted(text: str, safe: str) -> str:
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError:
+        # As Python reads an argument of a program that is not UTF-8.
+        raise InvalidArgument("a part of the path has half a character") from None
+
+
+def _encoded(pairs: list[tuple[str, str]]) -> str:
+    try:
+        return urlencode(pairs, quote_via=quote)
+    except UnicodeEncodeError:
+        raise InvalidArgument("a value of the query has half a character") from None
 
 
 def _headers(given: Mapping[str, Any], own: Container[str]) -> dict[str, str]:

@@ -105,6 +105,18 @@ def test_an_address_may_have_a_path_and_a_slash_at_its_end(url: str, address: st
     assert client._settings.request("GET", "/v1").url == address
 
 
+@pytest.mark.enable_socket
+def test_half_a_character_is_refused(run: Call, server: StandIn) -> None:
+    """As in an argument of a program that is not UTF-8."""
+    for call in (
+        lambda client: client.spaces.get(slug="\udcff"),
+        lambda client: client.request("GET", "/later", query={"q": "\udcff"}),
+    ):
+        with pytest.raises(errors.InvalidArgument, match="half a character"):
+            run(call)
+    assert server.asked == []
+
+
 def test_an_empty_key_is_not_the_key_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATCHBAY_API_KEY", KEY)
     with pytest.raises(errors.InvalidArgument, match="api_key"):
