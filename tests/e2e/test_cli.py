@@ -28,12 +28,12 @@ class CommandLine:
             "PATCHBAY_CONFIG_DIR": str(folder),
         }
 
-    def __call__(self, *arguments: str, code: int = 0) -> str:
-        """What it printed."""
+    def __call__(self, *arguments: str, code: int = 0, typed: str = "") -> str:
+        """What it printed. `typed` is its standard input."""
         ran = subprocess.run(
             [sys.executable, "-m", "patchbay_cli", *arguments],
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=300,
@@ -50,6 +50,23 @@ class CommandLine:
 @pytest.fixture
 def patchbay(tenant: Tenant, tmp_path: Path) -> CommandLine:
     return CommandLine(tenant.client, tmp_path / "config")
+
+
+def test_who_signs_in_needs_no_key_in_the_environment(tenant: Tenant, tmp_path: Path) -> None:
+    own = CommandLine(tenant.client, tmp_path / "config", PATCHBAY_PROFILE="mine")
+    url, key = tenant.client.api_url, tenant.client.api_key
+    login = ["login", "--url", url, "--space", tenant.slug, "--profile", "mine"]
+
+    assert "Signed in" in own(*login, "--api-key-stdin", "--storage", "file", typed=f"{key}\n")
+    # A profile that is named goes before the environment
+    [profile] = own.json("profiles")
+    assert (profile["profile"], profile["url"], profile["space"]) == ("mine", url, tenant.slug)
+    [health] = own.json("health")
+    assert health["total_events"] == 0
+
+    own("logout", "--profile", "mine")
+    assert own.json("profiles") == []
+    assert "_PATCHBAY_COMPLETE" in own("completion", "bash")
 
 
 def test_a_key_is_rotated_a_release_upgraded_and_each_step_seen(
