@@ -24,6 +24,13 @@ def served_api(intercept: Intercept | None = None) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except OSError:
+                # The program has gone, as when it is killed.
+                self.close_connection = True
+
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             path, _, query = self.path.partition("?")
