@@ -130,7 +130,9 @@ def alarms(stack: Stack) -> Iterator[Finding]:
         found += stack.account.all(
             "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=chosen
         )
-    problems = [problem for alarm in found for problem in _of_alarm(alarm)]
+    # Without a topic none has an action, which the parameters say once.
+    has_topic = stack.parameters.get("AlarmTopicArn") != ""
+    problems = [problem for alarm in found for problem in _of_alarm(alarm, has_topic)]
     problems += [
         Finding("alarms", PROBLEM, f"{missing} is gone", "nobody will know", "deploy again")
         for missing in sorted(set(names) - {one["AlarmName"] for one in found})
@@ -142,7 +144,7 @@ def alarms(stack: Stack) -> Iterator[Finding]:
         yield Finding("alarms", OK, f"{len(names)} alarms, none rings")
 
 
-def _of_alarm(alarm: dict[str, Any]) -> Iterator[Finding]:
+def _of_alarm(alarm: dict[str, Any], has_topic: bool) -> Iterator[Finding]:
     name, state = alarm["AlarmName"], alarm["StateValue"]
     if state == "ALARM":
         yield Finding(
@@ -170,14 +172,9 @@ def _of_alarm(alarm: dict[str, Any]) -> Iterator[Finding]:
             "it tells nobody",
             f"aws cloudwatch enable-alarm-actions --alarm-names {name}",
         )
-    elif not alarm.get("AlarmActions"):
-        yield Finding(
-            "alarms",
-            WARNING,
-            f"{name} has no action",
-            "it tells nobody",
-            "deploy with AlarmTopicArn",
-        )
+    elif has_topic and not alarm.get("AlarmActions"):
+        message = f"{name} has no action, though AlarmTopicArn is set"
+        yield Finding("alarms", PROBLEM, message, "it tells nobody", "deploy again")
 
 
 def queues(stack: Stack) -> Iterator[Finding]:
@@ -278,10 +275,8 @@ def schedules(stack: Stack) -> Iterator[Finding]:
     problems = []
     rules = list(stack.of("AWS::Events::Rule"))
     for logical, physical in rules:
-        bus, _, name = physical.rpartition("|")
-        at = {"EventBusName": bus} if bus else {}
         try:
-            rule = stack.account.ask("events", "describe_rule", Name=name, **at)
+            rule = _rule(stack, physical)
         except AwsRefused as error:
             why = "monitors, alerts, or events of the bus stand still"
             problems.append(Finding("schedules", PROBLEM, f"{logical}: {error}", why))
@@ -293,12 +288,25 @@ def schedules(stack: Stack) -> Iterator[Finding]:
                     PROBLEM,
                     f"{logical} is disabled",
                     "monitors, alerts, or events of the bus stand still",
-                    f"aws events enable-rule --name {name}",
+                    f"aws events enable-rule --name {rule['Name']}",
                 )
             )
     yield from problems
     if not problems:
         yield Finding("schedules", OK, f"{len(rules)} rules, all enabled")
+
+
+def _rule(stack: Stack, physical: str) -> dict[str, Any]:
+    """A rule by its id, `<bus>|<name>`, or a name alone, which may be of the stack's own bus."""
+    bus, _, name = physical.rpartition("|")
+    if bus:
+        return stack.account.ask("events", "describe_rule", Name=name, EventBusName=bus)
+    try:
+        return stack.account.ask("events", "describe_rule", Name=name)
+    except AwsRefused:
+        for _, own in stack.of("AWS::Events::EventBus"):
+            return stack.account.ask("events", "describe_rule", Name=name, EventBusName=own)
+        raise
 
 
 def functions(stack: Stack) -> Iterator[Finding]:

@@ -125,7 +125,11 @@ def test_each_thing_that_somebody_broke_is_found(server: MotoServer, stack: Stac
     watch = server.client("cloudwatch")
     watch.set_alarm_state(AlarmName="LateAlarm", StateValue="ALARM", StateReason="late")
     assert "LateAlarm: " in "".join(problems(stack_state.alarms(stack)))
-    assert "has no action" in "".join(problems(stack_state.alarms(stack)))
+    assert len(problems(stack_state.alarms(stack))) == 1
+    stack.parameters["AlarmTopicArn"] = TOPIC
+    assert "LateAlarm has no action, though AlarmTopicArn is set" in problems(
+        stack_state.alarms(stack)
+    )
     # One that is gone
     watch.delete_alarms(AlarmNames=["LateAlarm"])
     assert "LateAlarm is gone" in problems(stack_state.alarms(stack))
