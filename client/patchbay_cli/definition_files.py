@@ -8,12 +8,18 @@ are deprecated or yanked. Its `$schema` is for editors, and goes no further.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
+from patchbay_cli.json_files import (
+    FileProblem,
+    JsonFile,
+    Unreadable,
+    json_files_in,
+    read_json_file,
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,9 @@ def read_definition(path: Path) -> DefinitionFile:
     return DefinitionFile.of(read_json_file(path))
 
 
-def read_definitions(paths: Iterable[Path]) -> tuple[list[DefinitionFile], list[FileProblem]]:
-    """The definitions of files and folders, and what could not be read. Raises `OSError`."""
+def read_definitions(paths: Sequence[Path]) -> tuple[list[DefinitionFile], list[FileProblem]]:
+    """The definitions of files and folders, and what could not be read. Raises `OSError` if a path
+    itself is not there."""
     found: list[DefinitionFile] = []
     problems: list[FileProblem] = []
 
@@ -68,6 +75,10 @@ def read_definitions(paths: Iterable[Path]) -> tuple[list[DefinitionFile], list[
             found.append(read_definition(file))
         except Unreadable as unreadable:
             problems.extend(unreadable.problems)
+        except OSError as error:
+            if file in paths:
+                raise
+            problems.append(FileProblem.of_system(file, error))
 
     for path in paths:
         for file in definition_paths(path):
@@ -77,4 +88,4 @@ def read_definitions(paths: Iterable[Path]) -> tuple[list[DefinitionFile], list[
 
 def definition_paths(path: Path) -> list[Path]:
     """A file itself, or the JSON files of a folder, by name."""
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return json_files_in(path) if path.is_dir() else [path]

@@ -113,8 +113,7 @@ class _Session:
         except Unreadable as unreadable:
             return self._wrong(unreadable.problems)
         except OSError as error:
-            name = str(error.filename or self._file)
-            return self._wrong([FileProblem(name, "", error.strerror or str(error))])
+            return self._wrong([FileProblem.of_system(self._file, error)])
 
     def _trial(self) -> Exit:
         file = read_definition(self._file)

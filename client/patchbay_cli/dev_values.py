@@ -103,7 +103,7 @@ def variable_of(asked: FormField) -> str:
 
 
 def _of_file(path: Path) -> Values:
-    file = read_json_file(path)
+    file = read_json_file(path, or_pipe=True)
     problems = [
         file.problem(f"/{name}", message)
         for name, value in file.value.items()

@@ -27,7 +27,13 @@ from patchbay_cli.applying.shapes import (
 from patchbay_cli.definition_files import DefinitionFile
 from patchbay_cli.definition_rules import problems_of as problems_of_file
 from patchbay_cli.engine import body_problems, has_engine
-from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
+from patchbay_cli.json_files import (
+    FileProblem,
+    JsonFile,
+    Unreadable,
+    json_files_in,
+    read_json_file,
+)
 
 ORGANIZATION: Final = "organization.json"
 SPACES: Final = "spaces"
@@ -163,9 +169,13 @@ def files_in(path: Path) -> list[Path]:
 
 def _files_of(path: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """The definitions of a folder, its spaces, and what is of its organization."""
-    definitions = _json_in(path / INTEGRATIONS if is_whole(path) else path)
+    definitions = json_files_in(path / INTEGRATIONS if is_whole(path) else path)
     organization = path / ORGANIZATION
-    return definitions, _json_in(path / SPACES), [organization] if organization.exists() else []
+    return (
+        definitions,
+        json_files_in(path / SPACES),
+        [organization] if organization.exists() else [],
+    )
 
 
 def _problems_of(
@@ -175,10 +185,8 @@ def _problems_of(
         return list(read(folder, read_json_file(file), file))
     except Unreadable as unreadable:
         return unreadable.problems
-
-
-def _json_in(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json"))
+    except OSError as error:
+        return [FileProblem.of_system(file, error)]
 
 
 def _read_definition(folder: Folder, json: JsonFile, _: Path) -> Iterator[FileProblem]:

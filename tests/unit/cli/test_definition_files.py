@@ -1,6 +1,8 @@
 """Definition files: what they say, and where in a text something is wrong."""
 
 import json
+import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,37 @@ def test_what_is_not_an_object_in_json_is_refused_with_its_place(
     text: str | bytes, said: str
 ) -> None:
     assert refusal(text).startswith(said)
+
+
+def test_a_long_name_around_many_values_costs_no_more_than_the_file() -> None:
+    """A pointer for each of these values would have half a megabyte."""
+    values = ",\n".join(["0"] * 100_000)
+    tracemalloc.start()
+    file = read_json("x.json", f'{{"{"a" * 500_000}": [{values}]}}'.encode())
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < 50_000_000
+    assert file.place(f"/{'a' * 500_000}/99999") == Place(100_000, 1)
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """What else has such a name hides no file, and makes nobody wait."""
+    (tmp_path / "crm.json").write_text("{}")
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "gone.json").symlink_to("nowhere")
+    (tmp_path / ".#crm.json").symlink_to("somebody@a-machine.1234")
+    (tmp_path / "._crm.json").write_bytes(b"\0")
+
+    files, problems = read_definitions([tmp_path])
+
+    assert [file.name for file in files] == [str(tmp_path / "crm.json")]
+    assert [str(one).removeprefix(f"{tmp_path}/") for one in problems] == [
+        "folder.json: is a folder, and not a file",
+        "gone.json: No such file or directory",
+        "pipe.json: is a pipe or a device, and not a file",
+    ]
 
 
 def test_a_byte_order_mark_is_no_matter() -> None:
