@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from patchbay_cli.merge_patches import difference
+from patchbay_cli.applying.differences import merge_patch
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -40,7 +40,7 @@ class Drafts:
             found = self._client.integrations.get(integration_id=integration_id)
             if kept := self._kept(found.to_dict(), definition):
                 return {**kept, "id": integration_id}
-            changes = difference(
+            changes = merge_patch(
                 {name: found.to_dict()[name] for name in _CONTENT},
                 {name: definition[name] for name in _CONTENT},
             )

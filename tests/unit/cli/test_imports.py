@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 from patchbay_cli.exits import Exit
-from patchbay_cli.merge_patches import difference
 
-from patchbay.platform.revisions import merge_patch
 from tests.unit.cli.conftest import Patchbay
 
 PROVIDERS = """
@@ -272,18 +270,3 @@ def test_without_its_extra_the_program_says_what_to_install(
         f"patchbay: {providers}: is not JSON, and YAML needs: "
         "pip install 'patchbay-sdk[importers]'\n"
     )
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ({}, {}),
-        ({"a": 1}, {"a": 2}),
-        ({"a": 1, "b": {"c": 1, "d": [1]}}, {"b": {"c": 2, "e": {}}}),
-        ({"a": {"b": 1}}, {"a": [1]}),
-        ({"a": [1]}, {"a": {"b": 1}}),
-    ],
-)
-def test_a_merge_patch_makes_the_new_of_the_old(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert merge_patch(old, difference(old, new)) == new
-    assert difference(new, new) == {}
