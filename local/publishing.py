@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from patchbay_cli.applying.deployment import Deployment
-from patchbay_cli.applying.execution import execute
+from patchbay_cli.applying.execution import Result, execute
 from patchbay_cli.applying.folder import Folder, FolderRefused, folder_of, read_folder
 from patchbay_cli.applying.new_secrets import NewSecrets
 from patchbay_cli.applying.planning import planned
@@ -56,8 +56,7 @@ def _publish(client: Client, tenant: Tenant, folder: Folder) -> list[str]:
             plan = planned(folder, deployment, lambda: tenant.space_slug, NewSecrets(None))
         except PatchbayError as error:
             raise Problem(f"what there is can't be read: {error}") from error
-        results = execute(
-            sdk.with_options(max_retries=0), plan.changes, at_once=_AT_ONCE, told=lambda _: None
-        )
+        results = [Result(change) for change in plan.changes]
+        execute(sdk.with_options(max_retries=0), results, at_once=_AT_ONCE, told=lambda _: None)
     refused = [f"{one.change.identity}: {told(one.failure)}" for one in results if one.failure]
     return [*map(str, plan.problems), *refused]

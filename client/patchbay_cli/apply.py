@@ -15,12 +15,13 @@ from patchbay_cli.bulk import at_once_option, told
 from patchbay_cli.command import command, space_option
 from patchbay_cli.exits import Exit
 from patchbay_cli.output import Output, shown
-from patchbay_cli.run import Run
+from patchbay_cli.run import CommandFailed, Run
 
 if TYPE_CHECKING:
     from patchbay_cli.applying.execution import Result
     from patchbay_cli.applying.plan import Change, Extra, Plan
     from patchbay_cli.json_files import FileProblem
+    from patchbay_sdk.models import Caller
 
 _SIGNS: Final = {
     "create": ("+", "green"),
@@ -35,6 +36,8 @@ _PAST: Final = {
     "delete": "deleted",
 }
 _LONGEST_VALUE: Final = 60
+_MANAGE: Final = "platform.integration.manage"
+_ADMIN: Final = "platform.admin"
 
 
 @command()
@@ -75,7 +78,7 @@ def apply(
     With --plan, the exit code is 0 if there is nothing to do, and 6 if there is.
     """
     from patchbay_cli.applying.deployment import Deployment
-    from patchbay_cli.applying.execution import execute
+    from patchbay_cli.applying.execution import Result, execute
     from patchbay_cli.applying.extras import deletions
     from patchbay_cli.applying.folder import FolderRefused, read_folder
     from patchbay_cli.applying.new_secrets import NewSecrets
@@ -101,16 +104,30 @@ def apply(
         return _refused(run.output, plan.missing)
     if not changes:
         return Exit.DONE
+    _require_permission(run.caller)
     _ask(len(plan.changes), len(pruned), yes=yes, confirmed=confirm_deletions)
-    results = execute(
-        run.client.with_options(max_retries=0),
-        changes,
-        at_once=at_once,
-        told=lambda result: _tell(run.output, result),
-    )
-    for path in secrets.written:
-        run.output.note(f"A new secret is in {shown(path)}.")
-    return _summed_up(run.output, results)
+    results = [Result(change) for change in changes]
+    try:
+        execute(
+            run.client.with_options(max_retries=0),
+            results,
+            at_once=at_once,
+            told=lambda result: _tell(run.output, result),
+        )
+    finally:
+        # Also if somebody interrupts it.
+        for path in secrets.written:
+            run.output.note(f"A new secret is in {shown(path)}.")
+        code = _summed_up(run.output, results)
+    return code
+
+
+def _require_permission(caller: Caller) -> None:
+    """Before anything is done, and not in the middle. A plan needs only to read."""
+    if not {_MANAGE, _ADMIN} & {*caller.permissions}:
+        raise CommandFailed(
+            f"nothing was done: this key does not have the permission {_MANAGE}, which changes need"
+        )
 
 
 def _refused(output: Output, problems: Sequence[FileProblem]) -> Exit:

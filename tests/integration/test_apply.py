@@ -1,5 +1,6 @@
 """`patchbay apply` against the whole API: what a folder says, planned and done."""
 
+import errno
 import io
 import json
 import re
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from patchbay_cli import profiles
+from patchbay_cli.profiles import write_private
 from patchbay_cli.program import main
 from patchbay_sdk import Request, Response
 
@@ -436,6 +438,72 @@ def test_what_others_depend_on_is_published_first(
             "/api_keys/0/key",
             "is not known here",
         ),
+        (
+            "organization.json",
+            lambda one: one["sources"][0]["variables"].update(
+                path="https://me:sk_live_inline@x.io"
+            ),
+            "/sources/0/variables/path",
+            "has a password in the URL",
+        ),
+        (
+            "organization.json",
+            lambda one: one["sources"][0]["variables"].update(path="sk_live_inline42"),
+            "/sources/0/variables/path",
+            "is a key or a token",
+        ),
+        (
+            "organization.json",
+            lambda one: one["sources"][0]["variables"].update(api_key="sk-live-inline"),
+            "/sources/0/variables/api_key",
+            "is a secret, by its name",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["connections"][0]["configurations"].update(
+                inner=[{"t": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzayJ9.c2tfbGl2ZV9pbmxpbmU"}]
+            ),
+            "/connections/0/configurations/inner/0/t",
+            "is a key or a token",
+        ),
+        (
+            "organization.json",
+            lambda one: one["sources"][0]["secrets"].update(api_key={"fromEnv": "sk-live-inline"}),
+            "/sources/0/secrets/api_key/fromEnv",
+            "must be the name of an environment variable, and not a value",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["alert_rules"][0]["channels"][1].update(
+                headers={"Authorization": "sk_live_inline"}
+            ),
+            "/alert_rules/0/channels/1/headers",
+            "is not known here",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one.update(name="Production "),
+            "/name",
+            "has white space around it, which the deployment leaves out",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one.update(status_page={"title": "\u00a0Acme"}),
+            "/status_page/title",
+            "has white space around it",
+        ),
+        (
+            "spaces/production.json",
+            lambda one: one["alert_rules"][0].update(name=" Down"),
+            "/alert_rules/0/name",
+            "has white space around it",
+        ),
+        (
+            "integrations/crm.json",
+            lambda one: one.update(name="CRM "),
+            "/name",
+            "has white space around it",
+        ),
     ],
 )
 def test_a_file_that_is_wrong_is_named_with_the_place_before_anything_is_asked(
@@ -458,6 +526,8 @@ def test_a_file_that_is_wrong_is_named_with_the_place_before_anything_is_asked(
     assert last == "Nothing was done: 1 problem."
     assert "sk_live_inline" not in ran.err
     assert "k3v9x2m7" not in ran.err
+    assert "live-inline" not in ran.err
+    assert "c2tfbGl2ZV9pbmxpbmU" not in ran.err
 
 
 def test_what_the_deployment_refuses_is_named_with_its_place(
@@ -732,6 +802,149 @@ def test_what_is_not_at_hand_is_said_before_anything_is_done(
         "/api_keys/0/name is new, and its value is shown once: say where it goes, with --secre",
     ):
         assert told in ran.err
+
+
+def test_a_value_in_the_place_of_a_name_is_not_shown(
+    folder: Path, apply: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some secrets could be the name of a variable."""
+    edited(
+        folder / "organization.json",
+        lambda one: one["sources"][0]["secrets"].update(api_key={"fromEnv": "sk_live_4eC39HqL"}),
+    )
+
+    for options in (["--plan"], ["--yes"], ["--plan", "--json"], ["--yes", "--json"]):
+        ran = apply(*options)
+        assert "4eC39HqL" not in ran.out + ran.err
+        assert "is in a variable, which is not set" in ran.err
+
+
+def test_a_value_that_is_no_text_is_said_before_anything_is_done(
+    folder: Path, apply: Callable[..., Ran], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_KEY", "sk\udcff")
+
+    ran = apply("--yes", "--secrets-to", str(folder.parent / "secrets"))
+
+    assert (ran.code, wire.writes) == (1, [])
+    assert "environment variable CRM_KEY, which is not UTF-8" in ran.err
+
+
+def test_a_folder_that_takes_no_secrets_is_found_out_before_anything_is_done(
+    folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    file = folder.parent / "a-file"
+    file.write_text("")
+
+    for place in (file, file / "within"):
+        ran = apply("--yes", "--secrets-to", str(place))
+        assert (ran.code, wire.writes) == (1, [])
+        assert f"its value could not be kept: {place} can't be written to" in ran.err
+
+
+def test_a_disk_that_is_full_loses_no_secret(
+    tenant: Tenant,
+    folder: Path,
+    apply: Callable[..., Ran],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The key is made, and its value can't be written."""
+    secrets = ("--secrets-to", str(folder.parent / "secrets"))
+
+    def full(path: Path, text: str) -> None:
+        if text.startswith("pb_"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_private(path, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("patchbay_cli.applying.new_secrets.write_private", full)
+        ran = apply("--yes", "--json", *secrets)
+
+    assert ran.code == 1
+    [failed] = [line for line in ran.lines if line.get("status") == "failed"]
+    assert (failed["kind"], "No space left" in failed["error"]["message"]) == ("api_key", True)
+    assert "5 done, 1 failed" in ran.err
+    assert "A new secret is in" in ran.err, "that of the webhook was written"
+
+    assert apply("--yes", *secrets).code == 0
+    [file] = (folder.parent / "secrets").glob("api_key.*")
+    assert Client(file.read_text().strip()).get("/v1/browser-sessions/current").status == 200
+    assert things(tenant) == ALL
+
+
+def test_the_key_of_another_deployment_is_not_overwritten(
+    stranger: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    secrets = folder.parent / "secrets"
+    assert apply("--yes", "--secrets-to", str(secrets)).code == 0
+    [file] = secrets.glob("api_key.*")
+    kept = file.read_text()
+    wire.sent.clear()
+
+    ran = apply("--yes", "--secrets-to", str(secrets), key=str(stranger.client.key))
+
+    assert (ran.code, wire.writes, file.read_text()) == (1, [], kept)
+    assert f"/api_keys/0/name is new, and {file} has another secret: move it" in ran.err
+
+
+def test_who_may_only_read_may_plan_and_no_more(
+    tenant: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    edited(folder / "organization.json", lambda one: one.pop("api_keys"))
+    issued = tenant.client.post(
+        f"/v1/organizations/{tenant.organization_id}/api-keys",
+        {"name": "reader", "permissions": ["platform.integration.read"]},
+    )
+    options = ("--secrets-to", str(folder.parent / "secrets"))
+
+    assert apply("--plan", *options, key=issued.json["key"]).code == 6
+    ran = apply("--yes", *options)
+
+    assert (ran.code, wire.writes) == (1, [])
+    assert "does not have the permission platform.integration.manage" in ran.err
+
+
+def test_permissions_are_a_set(folder: Path, apply: Callable[..., Ran], wire: Wire) -> None:
+    edited(
+        folder / "organization.json",
+        lambda one: one["api_keys"][0].update(permissions=[EVENTS] * 2),
+    )
+    options = ("--yes", "--secrets-to", str(folder.parent / "secrets"))
+    assert apply(*options).code == 0
+    wire.sent.clear()
+
+    assert (apply(*options).code, wire.writes) == (0, [])
+
+
+def test_a_file_at_the_wrong_place_is_named(applied: Path, apply: Callable[..., Ran]) -> None:
+    names = ["organizations.json", "space/main.json", "integrations/crm/definition.json"]
+    for name in names:
+        write(applied / name, {})
+    write(applied / ".idea/settings.json", {})
+
+    ran = apply("--plan")
+
+    assert ran.code == 0
+    assert [line for line in ran.err.splitlines() if line.startswith("not read")] == [
+        f"not read: {applied / name}" for name in sorted(names)
+    ]
+
+
+def test_who_interrupts_it_is_told_what_is_done(
+    folder: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    def interrupt(request: Request) -> None:
+        if request.method == "POST" and request.url.endswith("/api-keys"):
+            raise KeyboardInterrupt
+
+    wire.after = interrupt
+    ran = apply("--yes", "--json", "--secrets-to", str(folder.parent / "secrets"))
+
+    assert ran.code == 130
+    assert all(json.loads(line) for line in ran.err.splitlines())
+    assert "5 done, 0 failed, 1 not done." in ran.err
+    assert "A new secret is in" in ran.err
+    assert ran.lines[-1]["status"] == "not tried"
 
 
 class Killed(BaseException):

@@ -19,6 +19,7 @@ from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import CONNECTION, Identity, Wanted
 from patchbay_cli.applying.new_secrets import NewSecrets
 from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step
+from patchbay_cli.applying.references import value_of, why_not_at_hand
 from patchbay_cli.json_files import FileProblem
 
 if TYPE_CHECKING:
@@ -169,10 +170,8 @@ def _webhooks(value: Mapping[str, Any]) -> list[int]:
 
 def _not_at_hand(rule: Wanted) -> Iterator[FileProblem]:
     for position in _webhooks(rule.value):
-        variable = rule.value["channels"][position]["url"]["fromEnv"]
-        if not os.environ.get(variable):
-            message = f"is in the environment variable {variable}, which is not set"
-            yield rule.problem(f"/channels/{position}/url", message)
+        if why := why_not_at_hand(rule.value["channels"][position]["url"]):
+            yield rule.problem(f"/channels/{position}/url", why)
 
 
 def _body(rule: Wanted, ids: Ids) -> dict[str, Any]:
@@ -183,7 +182,7 @@ def _body(rule: Wanted, ids: Ids) -> dict[str, Any]:
         body["condition"]["connection_id"] = ids[identity]
     if "channels" in body:
         body["channels"] = [
-            {**channel, "url": os.environ[channel["url"]["fromEnv"]]}
+            {**channel, "url": value_of(channel["url"])}
             if channel["kind"] == "webhook"
             else channel
             for channel in body["channels"]

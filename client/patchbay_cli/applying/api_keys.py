@@ -41,6 +41,7 @@ def plan_api_keys(
         else:
             plan.problems += _not_to_give(key, deployment)
             plan.missing += secrets.problems(key, "/name", "its value")
+            plan.missing += secrets.taken(key, "/name")
             lost = there[0].id if there else None
             do = partial(_create, deployment.organization_id, key, secrets, lost)
             step = Step(Stage.API_KEYS, do)
@@ -59,7 +60,7 @@ def _not_to_give(key: Wanted, deployment: Deployment) -> Iterator[FileProblem]:
 
 def _problems(wants: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     message = "is another one at the deployment, and a key can't be changed: give it another name"
-    if sorted(wants["permissions"]) != sorted(has["permissions"]):
+    if {*wants["permissions"]} != {*has["permissions"]}:
         yield "/permissions", message
     if wants.get("space") != has["space"]:
         yield "/space", message

@@ -7,7 +7,6 @@ compared: `patchbay rotate` replaces it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from patchbay_cli.applying.differences import (
 from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import SOURCE, Identity, Wanted
 from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step
+from patchbay_cli.applying.references import value_of, why_not_at_hand
 from patchbay_cli.run import CommandFailed
 
 if TYPE_CHECKING:
@@ -137,13 +137,12 @@ def _unset(endpoint: Wanted, has: Mapping[str, Any]) -> dict[str, Any]:
 
 def _not_at_hand(endpoint: Wanted, references: Mapping[str, Any]) -> Iterable[Any]:
     for name, reference in references.items():
-        if not os.environ.get(reference["fromEnv"]):
-            message = f"is in the environment variable {reference['fromEnv']}, which is not set"
-            yield endpoint.problem(f"/secrets/{name}", message)
+        if why := why_not_at_hand(reference):
+            yield endpoint.problem(f"/secrets/{name}", why)
 
 
 def _values(references: Mapping[str, Any]) -> dict[str, str]:
-    return {name: os.environ[reference["fromEnv"]] for name, reference in references.items()}
+    return {name: value_of(reference) for name, reference in references.items()}
 
 
 def _create(organization_id: str, endpoint: Wanted, ids: Ids, client: Patchbay) -> None:

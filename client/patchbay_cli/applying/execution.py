@@ -44,14 +44,13 @@ class Result:
 
 def execute(
     client: Patchbay,
-    changes: Sequence[Change],
+    results: Sequence[Result],
     *,
     at_once: int,
     told: Callable[[Result], None],
-) -> list[Result]:
-    """`told` hears of each change that is done or has failed. `client` must not try again by
-    itself: all wait if one is told to."""
-    results = [Result(change) for change in changes]
+) -> None:
+    """Makes the changes of these results, and notes the outcomes there. `told` hears of each that
+    is done or has failed. `client` must not try again by itself: all wait if one is told to."""
     stages: dict[int, list[tuple[Result, Step]]] = defaultdict(list)
     for result in results:
         for step in result.change.steps:
@@ -60,7 +59,7 @@ def execute(
     def do(item: tuple[Result, Step]) -> Outcome:
         try:
             item[1].do(client)
-        except CommandFailed as error:
+        except (CommandFailed, OSError) as error:
             return failure(error)
         return Outcome(True, "done", {})
 
@@ -75,4 +74,3 @@ def execute(
                 told(result)
         if bulk.failed or bulk.count < len(items):
             break
-    return results

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from patchbay_cli.applying.inline_secrets import inline_secrets
 from patchbay_cli.applying.shapes import (
     DefinitionEntry,
     OrganizationEntry,
@@ -110,6 +111,8 @@ class Folder:
     things: list[Wanted] = field(default_factory=list)
     scopes: set[Scope] = field(default_factory=set)
     """What the folder speaks of: what else there is of it is not in the folder."""
+    unread: list[Path] = field(default_factory=list)
+    """JSON files that no part of a deployment is in: they may be at the wrong place."""
     workspace: str | None = None
     """The space that new integrations are built in."""
 
@@ -142,6 +145,8 @@ def read_folder(path: Path) -> Folder:
             problems += _problems_of(read, folder, file)
     if definitions:
         folder.scopes.add(Scope(INTEGRATION))
+    if is_whole(path):
+        folder.unread = sorted({*_nearby(path)} - {*definitions, *spaces, *organization})
     problems += _twice([*folder.definitions, *folder.things])
     if problems:
         raise FolderRefused(problems)
@@ -178,6 +183,13 @@ def _files_of(path: Path) -> tuple[list[Path], list[Path], list[Path]]:
     )
 
 
+def _nearby(path: Path) -> Iterator[Path]:
+    yield from json_files_in(path)
+    for folder in (path, path / INTEGRATIONS, path / SPACES):
+        for inner in folder.glob("[!.]*/"):
+            yield from json_files_in(inner)
+
+
 def _problems_of(
     read: Callable[[Folder, JsonFile, Path], Iterator[FileProblem]], folder: Folder, file: Path
 ) -> list[FileProblem]:
@@ -192,6 +204,7 @@ def _problems_of(
 def _read_definition(folder: Folder, json: JsonFile, _: Path) -> Iterator[FileProblem]:
     file = DefinitionFile.of(json)
     found = [*_at(json, _remark_problems(file)), *_definition_problems(file)]
+    found += _at(json, _blanks(file.definition))
     yield from found
     if not found:
         definition, identity = file.definition, Identity(INTEGRATION, file.key)
@@ -273,10 +286,26 @@ def _own_problems(thing: Wanted) -> Iterator[FileProblem]:
         )
     if kind in (SOURCE, DESTINATION) and value.get("secrets") and value.get("secret_ref"):
         yield thing.problem("/secret_ref", "is instead of secrets: it has both")
+    yield from _at_thing(thing, [*_blanks(value), *inline_secrets(value)])
     if has_engine():
         for kind_of_body, body in _bodies(thing):
             for pointer, message in body_problems(kind_of_body, body):
                 yield thing.problem(pointer, message)
+
+
+def _blanks(value: Mapping[str, Any]) -> Iterator[Problem]:
+    """Names that the deployment would change, so that they would be new at every run."""
+    page = value.get("status_page")
+    texts = {f"/{name}": value.get(name) for name in ("name", "publisher")}
+    texts["/status_page/title"] = page.get("title") if isinstance(page, dict) else None
+    for pointer, text in texts.items():
+        if isinstance(text, str) and text != text.strip():
+            yield pointer, "has white space around it, which the deployment leaves out"
+
+
+def _at_thing(thing: Wanted, problems: Iterable[Problem]) -> Iterator[FileProblem]:
+    for pointer, message in problems:
+        yield thing.problem(pointer, message)
 
 
 def _bodies(thing: Wanted) -> Iterator[tuple[str, dict[str, Any]]]:

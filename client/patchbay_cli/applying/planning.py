@@ -63,6 +63,7 @@ def planned(
     )
     if keys := folder.of(API_KEY):
         plan_api_keys(plan, keys, grouped(deployment.api_keys), deployment, secrets)
+    plan.notes += [f"not read: {file}" for file in folder.unread]
     plan.extras = extras_of(folder, deployment, found_rules)
     return plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -159,6 +160,7 @@ _NAMES: Mapping[Any, str] = {
     float: "a number",
     type(None): "null",
 }
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INLINE = 'is a secret in the clear: name where it is, as {"fromEnv": "NAME"}'
 
 
@@ -212,6 +214,9 @@ def _object_problems(value: Any, shape: Any, pointer: str) -> Iterator[Problem]:
             yield from problems_of(member, members[name], at)
     for name in sorted(shape.__required_keys__ - value.keys()):
         yield f"{pointer}/{name}", "is missing"
+    variable = value.get("fromEnv")
+    if shape is Reference and isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
+        yield f"{pointer}/fromEnv", "must be the name of an environment variable, and not a value"
 
 
 def _union_problems(value: Any, shapes: Sequence[Any], pointer: str) -> Iterator[Problem]:

@@ -133,7 +133,15 @@ def test_without_the_engine_the_shape_of_a_file_is_checked(
 
 def test_two_names_never_share_a_file(tmp_path: Path) -> None:
     secrets = NewSecrets(tmp_path)
-    names = ["back end", "back-end", "back/end", "../back-end"]
+    names = [
+        "back end",
+        "back-end",
+        "back/end",
+        "../back-end",
+        ".back-end",
+        "Back-end",
+        "back-end.",
+    ]
     for name in names:
         secrets.keep(folders.Identity(folders.API_KEY, name), name)
 
@@ -141,6 +149,16 @@ def test_two_names_never_share_a_file(tmp_path: Path) -> None:
     assert files == sorted(secrets.written)
     assert sorted(file.read_text().strip() for file in files) == sorted(names)
     assert all(file.parent == tmp_path for file in files)
+    # A system may take one for the other.
+    assert len({file.name.lower() for file in files}) == len(names)
+
+
+def test_a_name_that_ends_as_a_marker_is_none(tmp_path: Path) -> None:
+    """Or else the key "back" would be made again, and this one's file be gone."""
+    secrets = NewSecrets(tmp_path)
+    secrets.keep(folders.Identity(folders.API_KEY, "back.pending"), "secret")
+
+    assert not secrets.is_expected(folders.Identity(folders.API_KEY, "back"))
 
 
 class Made(Model):
