@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from patchbay_cli.http_dates import date_of
 from patchbay_cli.run import CommandFailed
 
 _DENIED: Final = ("AccessDenied", "Unauthorized", "AuthorizationError", "NotAuthorized")
@@ -63,7 +63,7 @@ class AwsAccount:
         except BotoCoreError as error:
             raise Unseen(str(error)) from None
         said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        self.date = parsedate_to_datetime(said) if said else None
+        self.date = date_of(said)
         return answer
 
     def all(

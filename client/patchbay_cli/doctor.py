@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
 from patchbay_cli.command import command
 from patchbay_cli.exits import Exit
 from patchbay_cli.findings import OK, PROBLEM, UNSEEN, WARNING, Finding
+from patchbay_cli.http_dates import date_of
 from patchbay_cli.output import shown
 from patchbay_cli.profiles import ProfileProblem
 from patchbay_cli.run import Run
@@ -158,10 +158,13 @@ def _show(run: Run, one: Finding) -> None:
 
 def _deployment(run: Run) -> Iterator[Finding]:
     """Whether it answers, how fast, and what its clock says."""
+    from patchbay_sdk.errors import UnexpectedAnswer
     from patchbay_sdk.operation import parsed
 
-    document: dict[str, Any] = parsed(run.client.request("GET", "/openapi.json"))
-    info = document.get("info", {})
+    document = parsed(run.client.request("GET", "/openapi.json"))
+    info = document.get("info") if isinstance(document, dict) else None
+    if not isinstance(info, dict):
+        raise UnexpectedAnswer("/openapi.json is not an API document: is it Patchbay that answers?")
     yield Finding(
         "deployment", "ok", f"{run.profile.url} is {info.get('title')} {info.get('version')}"
     )
@@ -172,11 +175,11 @@ def _deployment(run: Run) -> Iterator[Finding]:
         "latency", "warning" if took > _SLOW_MS else "ok", f"{took} ms for a small answer"
     )
     now = datetime.now(timezone.utc)
-    date = response.headers.get("date")
+    date = date_of(response.headers.get("date"))
     if date is None:
         yield Finding("clock", "warning", "the answer has no Date to compare with")
         return
-    skew = (now - parsedate_to_datetime(date)).total_seconds()
+    skew = (now - date).total_seconds()
     if abs(skew) <= _MOST_SKEW_SECONDS + took / 1000:
         yield Finding("clock", "ok", "this machine and the deployment have the same time")
     else:

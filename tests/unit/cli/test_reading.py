@@ -263,6 +263,51 @@ def test_what_is_wrong_is_found(server: StandIn, patchbay: Patchbay) -> None:
     ]
 
 
+@pytest.mark.parametrize("date", ["", "yesterday", "Sun, 99 Nov 2026 17:00:00 GMT"])
+def test_a_date_that_says_nothing_is_no_clock(
+    date: str, server: StandIn, patchbay: Patchbay
+) -> None:
+    def at_no_time(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Date", date)
+        handler.send_header("Content-Length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+
+    server.does(by_path(healthy(**{"/ways": at_no_time})))
+
+    ran = patchbay("doctor", "--json")
+
+    assert ran.code == 0, ran.err
+    clock = [one for one in map(json.loads, ran.out.splitlines()) if one["what"] == "clock"]
+    assert [one["message"] for one in clock] == ["the answer has no Date to compare with"]
+
+
+def test_a_date_without_a_zone_is_one_of_utc(server: StandIn, patchbay: Patchbay) -> None:
+    def in_utc(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Date", formatdate())
+        handler.send_header("Content-Length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+
+    server.does(by_path(healthy(**{"/ways": in_utc})))
+
+    assert "the same time" in patchbay("doctor").out
+
+
+@pytest.mark.parametrize("document", [[], {}, {"info": "Patchbay"}])
+def test_something_else_that_answers_is_no_deployment(
+    document: object, server: StandIn, patchbay: Patchbay
+) -> None:
+    server.does(by_path(healthy(**{"/openapi.json": answers(200, document)})))
+
+    ran = patchbay("doctor")
+
+    assert ran.code == 4
+    assert "is it Patchbay that answers?" in ran.out
+
+
 def test_a_deployment_that_is_not_there_is_all_that_is_wrong(
     server: StandIn, patchbay: Patchbay
 ) -> None:
