@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from patchbay_cli.json_files import JsonFile, Unreadable, read_json_file
+from patchbay_cli.json_files import FileProblem, JsonFile, Unreadable, read_json_file
 
 if TYPE_CHECKING:
     from patchbay_cli.dev_form import FormField
@@ -77,6 +77,7 @@ class ValueSource:
                 continue
             text = self._environment.get(variable_of(asked))
             if text is not None:
+                _require_unicode(text, variable_of(asked))
                 found.take(asked, _typed(asked, text), "environment")
             elif asked.required and (text := self._answer(asked)) is not None:
                 found.take(asked, _typed(asked, text), "entered")
@@ -92,7 +93,9 @@ class ValueSource:
 
     def _answer(self, asked: FormField) -> str | None:
         if asked.pointer not in self._entered and self._ask is not None:
-            self._entered[asked.pointer] = self._ask(asked)
+            answer = self._ask(asked)
+            _require_unicode(answer, asked.pointer)
+            self._entered[asked.pointer] = answer
         return self._entered.get(asked.pointer)
 
 
@@ -137,7 +140,18 @@ def _typed(asked: FormField, text: str) -> Any:
     if asked.is_secret or not asked.types or "string" in asked.types:
         return text
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+        # Python reads more than there is in JSON: NaN, 1e999, halves of characters.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
         # Its schema refuses it, and says what it must be.
         return text
+    return value
+
+
+def _require_unicode(text: str, place: str) -> None:
+    """Raises `Unreadable` for bytes that are no text, which Python has as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Unreadable([FileProblem(place, "", "is not UTF-8")]) from None

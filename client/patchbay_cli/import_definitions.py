@@ -192,12 +192,13 @@ def _judge(results: Sequence[Result]) -> None:
     """What keeps the files from being published, if the engine is installed."""
     if not has_engine():
         return
-    from patchbay_cli.definition_files import read_definition
+    from patchbay_cli.definition_files import read_definitions
     from patchbay_cli.definition_rules import problems_of
 
     for one in results:
         if one.file is not None and "kept" not in one.actions:
-            problems = problems_of(read_definition(Path(one.file)))
+            files, problems = read_definitions([Path(one.file)])
+            problems += [problem for file in files for problem in problems_of(file)]
             one.problems = [
                 {"pointer": problem.pointer, "message": problem.message} for problem in problems
             ]

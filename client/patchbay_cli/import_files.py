@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def write(folder: Path, definition: Mapping[str, Any]) -> tuple[str, Path, str |
     path = folder / f"{definition['slug']}.json"
     text = json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
     if not path.exists():
-        path.write_text(text, encoding="utf-8")
+        _replace(path, text)
         return "written", path, None
     present = _present(path)
     ours = (definition["publisher"], source_of(definition["description"]))
@@ -26,13 +27,24 @@ def write(folder: Path, definition: Mapping[str, Any]) -> tuple[str, Path, str |
         return "kept", path, f"{path.name} is not of this import: it was left alone"
     if present == definition:
         return "unchanged", path, None
-    path.write_text(text, encoding="utf-8")
+    _replace(path, text)
     return "updated", path, None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all: half a file is not known to be of an import, and would be kept."""
+    # What reads the folder passes over names with a dot.
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(text, encoding="utf-8")
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _present(path: Path) -> dict[str, Any]:
     try:
         present = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError, IsADirectoryError):
         return {}
     return present if isinstance(present, dict) else {}

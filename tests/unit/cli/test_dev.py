@@ -176,6 +176,31 @@ def test_values_that_the_schema_refuses_are_not_tested(once: Trying, served: Pro
     assert len(served.requests) == asked
 
 
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", "[" * 30_000, '"\\ud800"'])
+def test_what_only_python_takes_for_json_is_refused_by_the_schema(once: Trying, text: str) -> None:
+    ran = once(SECRET_API_KEY="right-key", VARIABLE_PATH="me", VARIABLE_LIMIT=text)
+
+    assert ran.code == 2
+    assert ran.out.splitlines()[-1] == "✗ /variables/limit must be an integer"
+
+
+@pytest.mark.parametrize("name", ["VARIABLE_PATH", "SECRET_API_KEY"])
+def test_bytes_that_are_no_text_are_one_sentence(once: Trying, name: str) -> None:
+    ran = once(**{"SECRET_API_KEY": "right-key", "VARIABLE_PATH": "me", name: "right\udcff"})
+
+    assert (ran.code, ran.out.splitlines()[-1]) == (1, f"PATCHBAY_{name}: is not UTF-8")
+
+
+def test_values_come_from_a_pipe_too(once: Trying) -> None:
+    """As a shell makes one of `--values <(…)`."""
+    reader, writer = os.pipe()
+    os.write(writer, b'{"variables": {"path": "me"}, "secrets": {"api_key": "right-key"}}')
+    os.close(writer)
+
+    assert once("--values", f"/dev/fd/{reader}").code == 0
+    os.close(reader)
+
+
 def test_without_a_rule_nothing_private_is_dialed(
     signed_out: Patchbay, file: Path, served: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

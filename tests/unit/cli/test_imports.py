@@ -1,6 +1,7 @@
 """`patchbay import`: files of others become files of a folder, or drafts of a deployment."""
 
 import builtins
+import errno
 import io
 import json
 import sys
@@ -145,6 +146,37 @@ def test_a_second_import_writes_again_what_the_first_wrote_and_nothing_else(
     assert documents(ran.out)[1]["notes"] == ["desk.json is not of this import: it was left alone"]
     assert json.loads(Path(own).read_text()) == {"publisher": "imported", "slug": "desk"}
     assert json.loads(tracker.read_text())["name"] == "Tracker"
+
+
+def test_a_write_that_is_cut_off_leaves_no_half_of_a_file(
+    signed_out: Patchbay, providers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    whole = Path.write_text
+
+    def cut_off(self: Path, text: str, encoding: str) -> None:
+        whole(self, text[:10], encoding=encoding)
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", cut_off)
+        ran = signed_out("import", "nango", providers, "--only", "tracker", "--out", str(out))
+    assert (ran.code, list(out.iterdir())) == (Exit.FAILED, [])
+    assert "No space left on device" in ran.err
+
+    ran = signed_out("import", "nango", providers, "--only", "tracker", "--out", str(out))
+    assert (ran.code, [path.name for path in out.iterdir()]) == (Exit.DONE, ["tracker.json"])
+
+
+def test_a_folder_with_the_name_of_a_file_is_kept(
+    signed_out: Patchbay, providers: str, tmp_path: Path
+) -> None:
+    (tmp_path / "out/tracker.json").mkdir(parents=True)
+
+    ran = signed_out("import", "nango", providers, "--out", str(tmp_path / "out"), "--json")
+
+    actions = {one["name"]: one["actions"] for one in documents(ran.out)}
+    assert (actions["tracker"], actions["desk"]) == (["kept"], ["written"])
 
 
 def test_files_are_judged_if_the_engine_is_installed(
