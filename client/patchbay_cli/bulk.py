@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from itertools import islice
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from patchbay_sdk.errors import ServerError
+
 T = TypeVar("T")
+_PASSING: Final = frozenset({502, 503, 504})
 _TRIES: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -105,7 +109,7 @@ class Bulk(Generic[T]):
             ConnectionFailed,
             PatchbayError,
             RateLimited,
-            TemporarilyUnavailable,
+            ServerError,
         )
 
         for number in range(1, _TRIES + 1):
@@ -113,7 +117,9 @@ class Bulk(Generic[T]):
                 return None
             try:
                 return self._call(item)
-            except (RateLimited, TemporarilyUnavailable, ConnectionFailed) as error:
+            except (RateLimited, ServerError, ConnectionFailed) as error:
+                if isinstance(error, ServerError) and not _passes(error):
+                    return failure(error)
                 asked = error.retry_after_seconds if isinstance(error, ApiError) else None
                 if number == _TRIES or (asked or 0) > _LONGEST_RETRY_AFTER_SECONDS:
                     return failure(error)
@@ -122,6 +128,14 @@ class Bulk(Generic[T]):
             except PatchbayError as error:
                 return failure(error)
         raise AssertionError("the last try returns")
+
+
+def _passes(error: ServerError) -> bool:
+    """Whether the deployment, or a gateway before it, was not there for a moment. A provider's
+    failure is an answer."""
+    from patchbay_sdk.errors import ProviderFailed
+
+    return error.status in _PASSING and not isinstance(error, ProviderFailed)
 
 
 class Pace:

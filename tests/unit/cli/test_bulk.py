@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from patchbay_cli.bulk import Bulk, Outcome
 from patchbay_sdk import Response
-from patchbay_sdk.errors import RateLimited
+from patchbay_sdk.errors import ApiError, ProviderFailed, RateLimited, ServerError
 
 from tests.unit.cli.answers_of import by_path, failed_test
 from tests.unit.cli.conftest import ORGANIZATION_ID, Patchbay
@@ -289,3 +289,27 @@ def test_a_pause_without_an_end_is_a_failure() -> None:
 
     assert not outcome.done
     assert outcome.details["code"] == "RATE_LIMITED"
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [
+        (ServerError(Response(503, {"retry-after": "0"}), {}), 2),
+        (ServerError(Response(504, {"retry-after": "0"}), {}), 2),
+        (ServerError(Response(500, {"retry-after": "0"}), {"code": "INTERNAL_ERROR"}), 1),
+        (ProviderFailed(Response(502, {"retry-after": "0"}), {"code": "PROVIDER_FAILED"}), 1),
+    ],
+)
+def test_what_a_gateway_says_of_a_moment_is_not_the_end(error: ApiError, calls: int) -> None:
+    """A gateway has none of the codes of a deployment."""
+    asked: list[int] = []
+
+    def call(item: int) -> Outcome:
+        asked.append(item)
+        if len(asked) == 1:
+            raise error
+        return Outcome(True, "done", {})
+
+    [(_, outcome)] = Bulk(call, at_once=1, max_error_rate=0).outcomes([1])
+
+    assert (len(asked), outcome.done) == (calls, calls == 2)
