@@ -168,7 +168,7 @@ PROVIDERS: Final = {
     "miro": Provider("project-management", ("developers.miro.com", "github.com/miroapp")),
     "asana-oauth": Provider("project-management", ("developers.asana.com", "github.com/Asana")),
     "airtable-oauth": Provider("database", ("github.com/Airtable", "airtable.com")),
-    "github-oauth": Provider("developer-tools", ("docs.github.com",)),
+    "github-oauth": Provider("developer-tools", ("docs.github.com", "github.blog")),
     "mastodon": Provider("social", ("docs.joinmastodon.org",)),
     "webflow": Provider("website", ("github.com/webflow",)),
     "quickbooks": Provider("accounting", ("github.com/intuit", "github.com/IntuitDeveloper")),
