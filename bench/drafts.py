@@ -13,14 +13,6 @@ def draft_of(new: "NewIntegration") -> "Integration":
     """The draft right after its create."""
     from patchbay.registry.model import Integration
 
-    return Integration(
-        **new.model_dump(),
-        id="int_1",
-        organization_id="org_1",
-        created_by="key_1",
-        current_version=None,
-        deleted_at=None,
-        created_at=_AT,
-        updated_at=_AT,
-        revision=1,
+    return Integration.draft_of(
+        new, id="int_1", organization_id="org_1", created_by="key_1", at=_AT
     )

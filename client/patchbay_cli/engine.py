@@ -99,14 +99,10 @@ def _draft_of(new: NewIntegration) -> Integration:
     from patchbay.registry.model import Integration
 
     now = utc_now()
-    return Integration(
-        **dict(new),
+    return Integration.draft_of(
+        new,
         id=new_id("int", now),
-        current_version=None,
-        created_by="you",
-        deleted_at=None,
-        created_at=now,
-        updated_at=now,
         organization_id=new_id("org", now),
-        revision=1,
+        created_by="you",
+        at=now,
     )

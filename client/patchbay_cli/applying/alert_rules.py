@@ -18,7 +18,7 @@ from patchbay_cli.applying.differences import ABSENT, Difference, missing
 from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import CONNECTION, Identity, Wanted
 from patchbay_cli.applying.new_secrets import NewSecrets
-from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step
+from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step, ambiguous
 from patchbay_cli.applying.references import value_of, why_not_at_hand
 from patchbay_cli.json_files import FileProblem
 
@@ -41,8 +41,7 @@ def plan_alert_rules(
         problems = list(_connection_problems(rule, connections, in_folder, ids))
         there = found.get(rule.identity, [])
         if len(there) > 1:
-            message = f"is the name of {len(there)} of this space: rename all but one"
-            problems.append(("/name", message))
+            problems.append(("/name", ambiguous(there, "of this space")))
         if problems:
             plan.problems += [rule.problem(at, message) for at, message in problems]
         elif not there:

@@ -11,7 +11,7 @@ from patchbay_cli.applying.deployment import Deployment, Found
 from patchbay_cli.applying.differences import Difference, differences, merge_patch, missing
 from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import DESTINATION, SOURCE, Identity, Wanted
-from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step
+from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step, ambiguous
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -35,8 +35,7 @@ def plan_connections(
         problems = list(_endpoint_problems(connection, endpoints, in_folder, ids))
         there = found.get(connection.identity, [])
         if len(there) > 1:
-            message = f"is the name of {len(there)} of this space: rename all but one"
-            problems.append(("/name", message))
+            problems.append(("/name", ambiguous(there, "of this space")))
         if problems:
             plan.problems += [connection.problem(at, message) for at, message in problems]
         elif not there:
@@ -61,7 +60,7 @@ def _endpoint_problems(
         identity = Identity(kind, wants)
         there = endpoints.get(identity, [])
         if len(there) > 1:
-            yield f"/{name}", f"is the name of {len(there)} at the deployment: rename all but one"
+            yield f"/{name}", ambiguous(there, "at the deployment")
         elif there:
             ids.add(identity, there[0].id)
         elif identity not in in_folder:

@@ -23,7 +23,7 @@ from patchbay_cli.applying.differences import (
 )
 from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import SOURCE, Identity, Wanted
-from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step
+from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step, ambiguous
 from patchbay_cli.applying.references import value_of, why_not_at_hand
 from patchbay_cli.run import CommandFailed
 
@@ -49,8 +49,7 @@ def plan_endpoints(
             continue
         there = found.get(endpoint.identity, [])
         if len(there) > 1:
-            message = f"is the name of {len(there)} at the deployment: rename all but one"
-            plan.problems.append(endpoint.problem("/name", message))
+            plan.problems.append(endpoint.problem("/name", ambiguous(there, "at the deployment")))
         elif not there:
             plan.missing += _not_at_hand(endpoint, endpoint.value.get("secrets", {}))
             do = partial(_create, deployment.organization_id, endpoint, ids)

@@ -107,6 +107,11 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
+def ambiguous(there: Sequence[object], where: str) -> str:
+    """What is wrong with a name that several things have."""
+    return f"is the name of {len(there)} {where}: rename all but one"
+
+
 class Ids:
     """The id of each thing that is there, or was just made."""
 

@@ -12,7 +12,7 @@ from patchbay_cli import audit, organizations, outages
 
 from tests.unit.cli.answers_of import CALLER, by_path
 from tests.unit.cli.conftest import ORGANIZATION_ID, Patchbay
-from tests.unit.sdk.stand_in import StandIn, answers, fails, listing
+from tests.unit.sdk.stand_in import Behavior, StandIn, answers, fails, listing
 
 pytestmark = pytest.mark.enable_socket
 
@@ -211,6 +211,19 @@ def healthy(**more: Any) -> dict[str, Any]:
     }
 
 
+def dated(date: str) -> Behavior:
+    """An empty answer with this Date."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Date", date)
+        handler.send_header("Content-Length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+
+    return answer
+
+
 def test_a_deployment_without_a_fault_has_none(server: StandIn, patchbay: Patchbay) -> None:
     server.does(by_path(healthy()))
 
@@ -223,13 +236,6 @@ def test_a_deployment_without_a_fault_has_none(server: StandIn, patchbay: Patchb
 
 
 def test_what_is_wrong_is_found(server: StandIn, patchbay: Patchbay) -> None:
-    def of_yesterday(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response_only(200)
-        handler.send_header("Date", formatdate(1_700_000_000, usegmt=True))
-        handler.send_header("Content-Length", "2")
-        handler.end_headers()
-        handler.wfile.write(b"{}")
-
     quotas = [
         {"name": "sources", "limit": 10, "used": 10},
         {"name": "spaces", "limit": 10, "used": 9},
@@ -239,7 +245,7 @@ def test_what_is_wrong_is_found(server: StandIn, patchbay: Patchbay) -> None:
         by_path(
             healthy(
                 **{
-                    "/ways": of_yesterday,
+                    "/ways": dated(formatdate(1_700_000_000, usegmt=True)),
                     "/current": fails(401, "UNAUTHENTICATED"),
                     "/quotas": listing(quotas, None),
                     "/integration-health": listing([{"slug": "a", "platform_faults": 3}], None),
@@ -267,14 +273,7 @@ def test_what_is_wrong_is_found(server: StandIn, patchbay: Patchbay) -> None:
 def test_a_date_that_says_nothing_is_no_clock(
     date: str, server: StandIn, patchbay: Patchbay
 ) -> None:
-    def at_no_time(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response_only(200)
-        handler.send_header("Date", date)
-        handler.send_header("Content-Length", "2")
-        handler.end_headers()
-        handler.wfile.write(b"{}")
-
-    server.does(by_path(healthy(**{"/ways": at_no_time})))
+    server.does(by_path(healthy(**{"/ways": dated(date)})))
 
     ran = patchbay("doctor", "--json")
 
@@ -284,14 +283,7 @@ def test_a_date_that_says_nothing_is_no_clock(
 
 
 def test_a_date_without_a_zone_is_one_of_utc(server: StandIn, patchbay: Patchbay) -> None:
-    def in_utc(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response_only(200)
-        handler.send_header("Date", formatdate())
-        handler.send_header("Content-Length", "2")
-        handler.end_headers()
-        handler.wfile.write(b"{}")
-
-    server.does(by_path(healthy(**{"/ways": in_utc})))
+    server.does(by_path(healthy(**{"/ways": dated(formatdate())})))
 
     assert "the same time" in patchbay("doctor").out
 

@@ -299,17 +299,13 @@ def new_integration(entry: Entry) -> NewIntegration:
 
 
 def draft_of(entry: Entry) -> Integration:
-    """The draft that `RegistryStore.create` makes of the entry."""
-    return Integration(
-        **new_integration(entry).model_dump(),
+    """The draft that a create makes of the entry."""
+    return Integration.draft_of(
+        new_integration(entry),
         id=new_id("int", NOW),
-        current_version=None,
-        created_by="a-test",
-        deleted_at=None,
-        created_at=NOW,
-        updated_at=NOW,
         organization_id=new_id("org", NOW),
-        revision=1,
+        created_by="a-test",
+        at=NOW,
     )
 
 

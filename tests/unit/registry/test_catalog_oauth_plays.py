@@ -39,19 +39,15 @@ from patchbay.checks.oauth_client import OAuthClient
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.token_calls import IssuedTokens
 from patchbay.checks.token_revocation import TokenHint
-from patchbay.egress import dialing, guard
-from patchbay.egress.addresses import Address
-from patchbay.egress.policy import EgressPolicy
-from patchbay.egress.sockets import AsyncSocket
+from patchbay.egress import guard
 from patchbay.grants.client_places import client_places
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of_draft
-from tests.unit.checks.doubles import http_response, serving
+from tests.unit.checks.doubles import http_response
 from tests.unit.registry.test_catalog import ENTRIES, Entry, draft_of, sample_variables
 from tests.unit.registry.test_catalog_plays import (
-    Loopback,
     answers_of,
-    contexts,
+    on_loopback,
     secret,
     with_base64,
 )
@@ -170,21 +166,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any], Asks]
 
     def made(documented: Mapping[str, Any], call: Asks) -> Any:
         provider = Provider(documented)
-        server, client = contexts()
-
-        async def play() -> Any:
-            async with serving(provider.serve, tls=server) as port:
-
-                async def dial(addresses: list[Address], _: int, deadline: float) -> AsyncSocket:
-                    return await dialing.dial(addresses, port, deadline)
-
-                monkeypatch.setattr(guard, "dial", dial)
-                policy = EgressPolicy.parse("127.0.0.1/32:443")
-                egress = guard.EgressGuard(policy, resolver=Loopback(), tls_context=client)
-                return await call(egress, asyncio.get_running_loop().time() + 20)
-
         try:
-            return asyncio.run(play())
+            return on_loopback(
+                monkeypatch,
+                provider.serve,
+                lambda egress: call(egress, asyncio.get_running_loop().time() + 20),
+            )
         finally:
             assert provider.differences == []
 

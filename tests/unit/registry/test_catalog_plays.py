@@ -21,7 +21,7 @@ import base64
 import json
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -143,6 +143,30 @@ def with_base64(value: str) -> str:
     return f"Basic {base64.b64encode(pair.encode()).decode()}" if scheme == "Basic" else value
 
 
+type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def on_loopback[T](
+    monkeypatch: pytest.MonkeyPatch,
+    serve: Serve,
+    call: Callable[[guard.EgressGuard], Awaitable[T]],
+) -> T:
+    """Calls with a guard for which every host is this server on this machine."""
+    server, client = contexts()
+
+    async def called() -> T:
+        async with serving(serve, tls=server) as port:
+
+            async def dial(addresses: list[Address], _: int, deadline: float) -> AsyncSocket:
+                return await dialing.dial(addresses, port, deadline)
+
+            monkeypatch.setattr(guard, "dial", dial)
+            policy = EgressPolicy.parse("127.0.0.1/32:443")
+            return await call(guard.EgressGuard(policy, resolver=Loopback(), tls_context=client))
+
+    return asyncio.run(called())
+
+
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Tests an entry against a provider on the loopback."""
@@ -155,20 +179,9 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
             {name: secret(name, is_right=is_right) for name in recipe.secret_names},
         )
         assert plan.problems == ()
-        server, client = contexts()
-
-        async def test() -> CheckReport:
-            async with serving(provider.serve, tls=server) as port:
-
-                async def dial(addresses: list[Address], _: int, deadline: float) -> AsyncSocket:
-                    return await dialing.dial(addresses, port, deadline)
-
-                monkeypatch.setattr(guard, "dial", dial)
-                policy = EgressPolicy.parse("127.0.0.1/32:443")
-                egress = guard.EgressGuard(policy, resolver=Loopback(), tls_context=client)
-                return await run(plan, egress, total_ms=20_000)
-
-        return asyncio.run(test())
+        return on_loopback(
+            monkeypatch, provider.serve, lambda egress: run(plan, egress, total_ms=20_000)
+        )
 
     return tested
 

@@ -1,7 +1,7 @@
 """The Integration entity of the published contract, all 18 fields, camelCase."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -173,6 +173,23 @@ class Integration(_CamelCase):
     updated_at: UtcTime
     organization_id: str = Field(exclude=True)
     revision: int = Field(exclude=True)
+
+    @classmethod
+    def draft_of(
+        cls, new: NewIntegration, *, id: str, organization_id: str, created_by: str, at: datetime
+    ) -> Self:
+        """What a create makes."""
+        return cls(
+            **new.model_dump(),
+            id=id,
+            current_version=None,
+            created_by=created_by,
+            deleted_at=None,
+            created_at=at,
+            updated_at=at,
+            organization_id=organization_id,
+            revision=FIRST_REVISION,
+        )
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not support decorated properties
     @property

@@ -151,16 +151,12 @@ class RegistryStore:
         Raises `Conflict`: PUBLISHER_TAKEN by another organization, SLUG_TAKEN under this publisher;
         and `QuotaExceeded`.
         """
-        integration = Integration(
-            **new.model_dump(),
+        integration = Integration.draft_of(
+            new,
             id=stamp.id("int"),
-            current_version=None,
-            created_by=created_by,
-            deleted_at=None,
-            created_at=stamp.now,
-            updated_at=stamp.now,
             organization_id=workspace.organization_id,
-            revision=1,
+            created_by=created_by,
+            at=stamp.now,
         )
         mine = equals("organization_id", workspace.organization_id)
         try:
