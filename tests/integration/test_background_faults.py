@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+import dispatch_monitors
 from local.provider import Provider
 from patchbay.health.model import EventStatus
 from patchbay.platform.clock import utc_now
@@ -177,7 +178,10 @@ def test_a_minute_of_plans_that_dies_at_any_call_is_tested_once_in_the_end(
     if late:  # what is ahead of the clock is not looked for
         steady = monitoring.health(tenant, made["200"])
         assert steady["consecutive_successes"] == len(passed)
-    # And each outage was announced with one id, and its end
+    # And each outage was announced with one id, and its end: what a dead process wrote, and did not
+    # send, is sent once its minute has passed
+    after = start + (len(passed) + 1) * monitoring.MINUTE
+    dispatch_monitors.deployment.announcer.send_left_behind(after)
     told = {(event["detail-type"], event["detail"]["occurred_at"]) for event in bus.events()}
     assert len(told) == 14
     assert {kind for kind, _ in told} == {"connection.failing", "connection.recovered"}
