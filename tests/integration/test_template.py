@@ -242,6 +242,7 @@ def test_pages_of_other_origins_may_call_only_if_they_are_named(template: dict[s
 
 
 def test_a_custom_domain_is_the_host_of_the_public_url(template: dict[str, Any]) -> None:
+    template = deepcopy(template)
     for name, kind in (
         ("CustomDomain", "AWS::ApiGatewayV2::DomainName"),
         ("CustomDomainMapping", "AWS::ApiGatewayV2::ApiMapping"),
@@ -250,9 +251,50 @@ def test_a_custom_domain_is_the_host_of_the_public_url(template: dict[str, Any])
         assert (resource["Type"], resource["Condition"]) == (kind, "HasCustomDomain")
     # A mapping without a path, which pages and redirect URIs need
     assert "ApiMappingKey" not in template["Resources"]["CustomDomainMapping"]["Properties"]
+    template["Parameters"]["PublicUrl"]["Default"] = "https://connect.example.com"
     named = template["Resources"]["CustomDomain"]["Properties"]["DomainName"]
-    assert named == {"!Select": [2, {"!Split": ["/", {"!Ref": "PublicUrl"}]}]}
-    assert ["https:", "", "connect.example.com"][2] == "connect.example.com"
+    assert selected(named, template) == "connect.example.com"
+
+
+def selected(value: dict[str, Any], template: dict[str, Any]) -> str:
+    """What CloudFormation selects of a text, with the defaults of the parameters."""
+    position: int = value["!Select"][0]
+    between, text = value["!Select"][1]["!Split"][0], str(value["!Select"][1]["!Split"][1]["!Sub"])
+    for name in re.findall(r"\$\{(\w+)\}", text):
+        text = text.replace(f"${{{name}}}", template["Parameters"][name]["Default"])
+    parts = text.split(between)
+    return parts[position]
+
+
+def calls(value: Any, function: str) -> Iterator[dict[str, Any]]:
+    """Every call of a function of CloudFormation in a part of the template."""
+    if isinstance(value, dict) and function in value:
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from calls(inner, function)
+
+
+def test_what_a_condition_leaves_out_can_be_looked_up_all_the_same(
+    template: dict[str, Any],
+) -> None:
+    """CloudFormation looks up whatever a template names, also in a branch of an Fn::If that it does
+    not take, and in a resource that it does not make. What is not there ends the deploy.
+
+    https://github.com/aws-cloudformation/aws-cloudformation-templates/issues/271
+    https://github.com/aws-cloudformation/cfn-language-discussion/issues/113
+    https://github.com/aws-cloudformation/cfn-language-discussion/issues/159
+    """
+    lookups = list(calls(template["Resources"], "!FindInMap"))
+    assert lookups
+    for lookup in lookups:
+        name, first, second = lookup["!FindInMap"]
+        for asked in template["Parameters"][first["!Ref"]]["AllowedValues"]:
+            assert second in template["Mappings"][name][asked], (name, asked, second)
+    selections = list(calls(template["Resources"], "!Select"))
+    assert selections
+    for selection in selections:
+        assert selected(selection, template) == ""
 
 
 def test_the_vault_key_is_kept_and_rotated(template: dict[str, Any]) -> None:
@@ -321,8 +363,9 @@ def test_every_queue_gives_up_only_at_the_fifth_time(template: dict[str, Any]) -
             properties = queue["Properties"]
             most = properties["RedrivePolicy"]["maxReceiveCount"]
             assert most >= 5, name
-            # And is there long enough for that
+            # And is there long enough for that, which is half an hour at least
             assert properties["MessageRetentionPeriod"] > most * properties["VisibilityTimeout"]
+            assert most * properties["VisibilityTimeout"] >= 1800, name
 
 
 def sources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
