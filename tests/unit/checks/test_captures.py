@@ -147,7 +147,6 @@ def test_a_whole_host_needs_the_hosts_that_it_may_be() -> None:
         "a.example.com",
         ["a.example.com"] * (MAX_HOSTS + 1),
         ["*"],
-        ["*.com"],
         ["com"],
         ["*.*.example.com"],
         ["a.*.example.com"],
@@ -162,6 +161,50 @@ def test_a_whole_host_needs_the_hosts_that_it_may_be() -> None:
 )
 def test_hosts_are_names_or_all_names_below_one(hosts: Any) -> None:
     assert list(captured({"variable": "v", "hosts": hosts}, HOSTNAME)) == [f"{AT}/hosts"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("*.com", "*.co.uk", "*.Co.UK", "*.com.au", "*.github.io", "*.herokuapp.com"),
+        *("*.s3.amazonaws.com", "*.blob.core.windows.net", "*.xn--p1ai"),
+    ],
+)
+def test_hosts_are_never_all_names_below_a_domain_of_nobody(host: str) -> None:
+    stranger = (
+        "allows names of strangers: anybody can get one below this domain. Use a domain of the "
+        "provider's own, or list full names"
+    )
+    target = {"variable": "v", "hosts": ["a.example.com", host]}
+    for variable in (HOSTNAME, URI):
+        assert captured(target, variable) == {f"{AT}/hosts/1": stranger}
+    answer = {"tokenResponse": {"/x": target}}
+    assert problems(capture=answer, variables={"v": HOSTNAME}) == {
+        "/authConfig/capture/tokenResponse/~1x/hosts/1": stranger
+    }
+    lookup = {"url": "https://a.example.com/", "captures": {"/x": target}}
+    assert problems(lookup=lookup, variables={"v": HOSTNAME}) == {
+        "/authConfig/lookup/captures/~1x/hosts/1": stranger
+    }
+
+
+def test_a_full_name_below_such_a_domain_is_one_host() -> None:
+    hosts = ["acme.github.io", "*.acme.github.io", "acme.s3.amazonaws.com", "*.myshopify.com"]
+    assert captured({"variable": "v", "hosts": hosts}, HOSTNAME) == {}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host"),
+    [
+        (("*.co.uk",), "evil.co.uk"),
+        (("*.amazonaws.com",), "evil.s3.amazonaws.com"),
+        (("*.windows.net",), "evil.blob.core.windows.net"),
+    ],
+)
+def test_a_stranger_below_an_allowed_domain_is_refused(hosts: tuple[str, ...], host: str) -> None:
+    # Whatever an earlier release was published with, and where strangers are further below.
+    with pytest.raises(ValueRefused):
+        Capture("x", "v", "hostname", hosts).value(host)
 
 
 def test_hosts_in_capitals_are_the_same_hosts() -> None:
@@ -223,6 +266,11 @@ NO_PART = "has a captured variable as its scheme or port"
         ("https://api.{{variables.v}}/t", OWN_DOMAIN),
         ("https://api.{{variables.v}}.{{variables.w}}/t", OWN_DOMAIN),
         ("https://api.{{variables.v}}.co/t", OWN_DOMAIN),
+        ("https://{{variables.v}}.co.uk/t", OWN_DOMAIN),
+        ("https://a-{{variables.v}}.github.io/t", OWN_DOMAIN),
+        ("https://{{variables.v}}.s3.amazonaws.com/t", OWN_DOMAIN),
+        ("https://{{variables.v}}.acme.github.io/t", None),
+        ("https://{{variables.v}}.myshopify.com/t", None),
         ("{{variables.v}}://api.example.com/t", NO_PART),
         ("https://api.example.com:{{variables.v}}/t", NO_PART),
     ],

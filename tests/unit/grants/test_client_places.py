@@ -156,9 +156,35 @@ SECOND_LEVELS = "ac co com edu go gob gov mil ne net nom or org sch"
 
 @pytest.mark.parametrize("second", SECOND_LEVELS.split())
 def test_anybody_may_register_a_name_below_a_second_level(second: str) -> None:
-    for domain in (f"{second}.uk", f"{second.upper()}.NZ"):
-        assert places(f"https://{{{{variables.host}}}}.{domain}/token").open_variables == ("host",)
+    for ending in ("{{variables.limited}}", "x{{variables.limited}}"):
+        found = places(f"https://{{{{variables.host}}}}.{second}.{ending}/token")
+        assert found.open_variables == ("host",)
     assert places(f"https://{{{{variables.host}}}}.{second}.example/token").open_variables == ()
+
+
+@pytest.mark.parametrize(
+    "domain", ["co.uk", "COM.AU", "github.io", "herokuapp.com", "s3.amazonaws.com"]
+)
+def test_anybody_may_get_a_name_below_a_public_suffix(domain: str) -> None:
+    found = places(f"https://{{{{variables.host}}}}.{domain}/token")
+    assert found.open_variables == ("host",)
+    pattern = rf"^[a-z]+\.{domain.lower().replace('.', r'\.')}$"
+    found = places("https://{{variables.host}}/token", {**HOST, "pattern": pattern})
+    assert found.open_variables == ("host",)
+    own = places(f"https://{{{{variables.host}}}}.acme.{domain}/token")
+    assert own.open_variables == ()
+
+
+def test_a_pattern_does_not_let_in_strangers_further_below() -> None:
+    pattern = r"^[a-z0-9.]+\.amazonaws\.com$"
+    found = places("https://{{variables.host}}/token", {**HOST, "pattern": pattern})
+    assert found.open_variables == ()
+    [problem] = found.problems({"host": "evil.s3.amazonaws.com"}, {})
+    assert problem.message == "is not one of the hosts that the integration allows"
+
+
+def test_a_shop_of_shopify_is_a_host_of_shopify() -> None:
+    assert places("https://{{variables.host}}.myshopify.com/token").open_variables == ()
 
 
 def test_of_two_variables_the_last_one_decides() -> None:

@@ -8,9 +8,11 @@
 
 What comes with a callback has passed through a browser, so anyone may have written it. A variable
 that can be a whole host (`"format": "hostname"` or `"uri"`) is captured only if it is one of the
-`hosts`; a name that begins with `*.` stands for all names below it. A captured variable that is
-less than a host may not be a scheme or a port, and the host around it must end with a domain that
-the author wrote. A number of an answer is captured as its text, so the variable is a string.
+`hosts`; a name that begins with `*.` stands for all names below it that belong to the owner of the
+domain. Neither `*.co.uk` nor `*.s3.amazonaws.com` has one: a stranger may have a name there. A
+captured variable that is less than a host may not be a scheme or a port, and the host around it
+must end with a domain that the author wrote, and that has an owner. A number of an answer is
+captured as its text, so the variable is a string.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +23,7 @@ from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
 from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.public_suffixes import is_below_own_domain, is_own_domain
 from patchbay.egress.url import DEFAULT_PORTS, literal_address, parse_host, parse_url
 from patchbay.platform.validation import pointer
 
@@ -32,6 +35,7 @@ MAX_VALUE: Final = 1024
 type CaptureForm = Literal["text", "hostname", "uri"]
 
 _MARK: Final = "pb-captured"
+_ANY: Final = "*."
 _KEYS: Final = frozenset({"variable", "hosts"})
 
 
@@ -73,7 +77,9 @@ class Capture:
 
     def _allowed(self, host: str) -> str:
         for pattern in self.hosts:
-            if host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])):
+            if host == pattern or (
+                pattern.startswith(_ANY) and is_below_own_domain(host, pattern.removeprefix(_ANY))
+            ):
                 return host
         raise ValueRefused(self.pointer, "is not one of the hosts that the integration allows")
 
@@ -154,6 +160,13 @@ def _read_one(reader: StepReader, at: str, source: str, target: object) -> Captu
             "*.example.com, that the variable may be",
         )
         return None
+    for index, host in enumerate(hosts):
+        if host.startswith(_ANY) and not is_own_domain(host.lower().removeprefix(_ANY)):
+            reader.report(
+                f"{at}/hosts/{index}",
+                "allows names of strangers: anybody can get one below this domain. Use a domain of "
+                "the provider's own, or list full names",
+            )
     return Capture(source, name, form, tuple(host.lower() for host in hosts))
 
 
@@ -161,12 +174,12 @@ def _is_host_pattern(pattern: object) -> bool:
     """Whether it is a full name, or `*.` and the name of a domain, as a canonical host."""
     if not isinstance(pattern, str):
         return False
-    domain = pattern.removeprefix("*.")
+    domain = pattern.removeprefix(_ANY)
     try:
         host = parse_host(domain)
     except EgressBlocked:
         return False
-    return host == domain.lower() and "." in host and literal_address(host) is None
+    return host == domain.lower() and "." in pattern and literal_address(host) is None
 
 
 def place_problem(
@@ -185,7 +198,7 @@ def place_problem(
         except ValueRefused:
             continue
         _, mark, tail = found.rpartition(":")[0].rpartition(_MARK)
-        if mark and tail.count(".") < 2:
+        if mark and not is_own_domain(tail.partition(".")[2]):
             return "has a captured variable in a host that does not end with a domain of your own"
         return None
     return "has a captured variable as its scheme or port"

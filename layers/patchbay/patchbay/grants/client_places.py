@@ -25,6 +25,7 @@ from patchbay.checks.templates import (
     ValueRefused,
 )
 from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.public_suffixes import is_below_own_domain, is_own_domain
 from patchbay.egress.url import parse_host, parse_url
 from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 _SECOND_LEVELS: Final = frozenset(
     {"ac", "co", "com", "edu", "go", "gob", "gov", "mil", "ne", "net", "nom", "or", "org", "sch"}
 )
-"""What stands before the code of a country where anybody may register a name (https://publicsuffix.org/list/)."""
+"""What stands before the code of a country where anybody may register a name: for ends of hosts in
+which a value may be a label."""
 _DOMAIN_AT_THE_END: Final = re.compile(
     r"\^[^|\n]*?(?<!\\)\\\.(?P<domain>[a-z0-9-]+(?:\\\.[a-z0-9-]+)+)\$"
 )
@@ -134,7 +136,7 @@ def _is_below(domain: str, value: object) -> bool:
         host = parse_url(value).host if "://" in value else parse_host(f"x{value}")
     except EgressBlocked:
         return False
-    return host.endswith(f".{domain}")
+    return is_below_own_domain(host, domain)
 
 
 def _text(url: UrlTemplate) -> str:
@@ -186,6 +188,8 @@ def _is_domain(name: str) -> bool:
     labels = name.lower().split(".")
     if len(labels) < 2 or not all(labels):
         return False
+    if "*" not in name:
+        return is_own_domain(name.lower())
     second, last = labels[-2:]
     is_of_a_country = len(last) == 2 or "*" in last
     is_open = is_of_a_country and (second in _SECOND_LEVELS or "*" in second)
