@@ -203,6 +203,21 @@ def test_a_secret_in_the_place_of_a_variable_and_the_other_way_around(tenant: Te
     )
 
 
+def test_a_secret_is_no_variable_of_a_schema_that_allows_any(tenant: Tenant) -> None:
+    open_schema = {"type": "object", "additionalProperties": True}
+    publish_integration(tenant, variablesSchema=open_schema)
+    sources = f"{tenant.connectors}/sources"
+    misplaced = ("/variables/api_key", "is a secret of this integration: give it in secrets")
+    body = {"name": "s", "integration": "acme/crm"}
+
+    assert problem(tenant.client.post(sources, body | {"variables": {"api_key": "k"}})) == misplaced
+    tried = body | {"variables": {"api_key": "k"}}
+    assert problem(tenant.client.post(f"{sources}/test", tried)) == misplaced
+    source = tenant.client.post(sources, body | {"variables": {"region": "eu"}}).json
+    edited = tenant.client.patch(f"{sources}/{source['id']}", {"variables": {"api_key": "k"}})
+    assert problem(edited) == misplaced
+
+
 def test_a_space_has_an_id_and_a_slug(tenant: Tenant) -> None:
     publish_integration(tenant)
     definition = {"publisher": "acme", "slug": "x", "name": "x", "workspaceId": tenant.space_slug}

@@ -40,8 +40,8 @@ from patchbay.checks.templates import (
 from patchbay.checks.url_members import read_base_url
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_schema
-from patchbay.platform.problem_messages import UNKNOWN
 from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.checks.authorization_code import AuthorizationRecipe
@@ -299,15 +299,21 @@ class Recipe:
         return with_defaults(configurations, self.configuration_schema)
 
     def variable_problems(self, variables: Mapping[str, Any]) -> list[Problem]:
-        """What `variablesSchema` refuses of an endpoint's variables. Pointers begin with
-        `/variables`."""
-        misplaced = {f"/variables/{name}" for name in variables if name in self.secret_names}
-        return [
-            Problem(problem.pointer, "is a secret of this integration: give it in secrets")
-            if problem.pointer in misplaced and problem.message == UNKNOWN
-            else problem
-            for problem in document_schema(self._variables_schema).problems(variables, "/variables")
+        """What is wrong with an endpoint's variables: what `variablesSchema` refuses, and, however
+        open it is, secrets among them, which everybody may read. Pointers begin with `/variables`.
+        """
+        secrets = set(self.secret_names) - self.variable_names
+        misplaced = [
+            Problem(
+                f"/variables{pointer([name])}",
+                "is a secret of this integration: give it in secrets",
+            )
+            for name in variables
+            if name in secrets
         ]
+        told = {problem.pointer for problem in misplaced}
+        found = document_schema(self._variables_schema).problems(variables, "/variables")
+        return [*misplaced, *(problem for problem in found if problem.pointer not in told)]
 
     def secret_problems(self, secrets: Mapping[str, str], at: str) -> list[Problem]:
         """What `secretsSchema` refuses of these secrets; others may come later. Pointers begin with
