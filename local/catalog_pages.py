@@ -86,8 +86,8 @@ def _reviews(entries: list[DefinitionFile]) -> Iterator[str]:
         when = f" on {days[0]}"
     yield f"{count} were reviewed{when}: how they authenticate and every request"
     yield "of their checks were read in what the provider itself publishes: its documentation, its"
-    yield "description of its API, or its own client. The facts of the others were not checked"
-    yield "since they were written."
+    yield "description of its API or a copy of it, or its own client. The facts of the others were"
+    yield "not checked since they were written."
 
 
 def _page(entry: DefinitionFile) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 Each names the page of the provider's documentation. It is a GET that says whose credential this is,
 and that a wrong credential can't pass. `reviewed` is the day on which it was read in what the
-provider itself publishes: its documentation, its description of its API, or its own client. What
-has none was written from memory, and a draft says so.
+provider itself publishes: its documentation, its description of its API or a copy of it, or its own
+client. What has none was written from memory, and a draft says so.
 """
 
 from __future__ import annotations

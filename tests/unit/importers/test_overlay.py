@@ -27,12 +27,12 @@ def draft_for(host: str, auth: dict[str, str]) -> Draft:
     return draft
 
 
-def test_at_least_85_were_read_in_what_the_provider_publishes() -> None:
+def test_at_least_80_were_read_in_what_the_provider_publishes() -> None:
     # when
     days = [check.reviewed for check in CHECKS if check.reviewed is not None]
 
     # then
-    assert len(days) >= 85
+    assert len(days) >= 80
     assert all(date.fromisoformat(day) <= datetime.now(UTC).date() for day in days)
     assert f"{len(days)} of {len(CHECKS)} were read" in IMPORTING.read_text()
 
