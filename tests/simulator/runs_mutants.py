@@ -48,13 +48,13 @@ RULES: Final = (
         'return equals("rev", revision) if revision else ABSENT',
         "return None",
     ),
-    RuleBroken("no grace", "runs.store", "upto = minute - GRACE", "upto = minute", first=6),
+    RuleBroken("no grace", "runs.store", "upto = minute - GRACE", "upto = minute"),
     RuleBroken(
         "late only if a fold has passed",
         "runs.store",
         "if day.is_counted(run.key):\n            return True",
         "if day.is_counted(run.key) or day.is_in_tail(run.key):\n            return True",
-        first=7,
+        first=13,
     ),
     RuleBroken("never late", "runs.store", ">= LATE:\n", ">= 10**9:\n"),
     RuleBroken(
@@ -65,7 +65,7 @@ RULES: Final = (
         "late = self._minute() - run.key.minute >= LATE\n"
         "        self._prepare(run, shapes, previous)\n        item, stands = self._put_once(run)\n"
         "        if late or run.key.cell.at_once:\n            self.count(stands)",
-        first=89,
+        first=3,
     ),
     RuleBroken(
         "a fold passes a space of a pool without its runs",
@@ -90,7 +90,7 @@ RULES: Final = (
         "runs.store",
         "isinstance(day, ClosedDay) or key.cell.within_space in day.through",
         "isinstance(day, ClosedDay) or day.through",
-        first=14,
+        first=2,
     ),
     RuleBroken(
         "a new cell has been passed up to its first run",
@@ -129,38 +129,42 @@ RULES: Final = (
         "runs.store",
         "or last.shape != entry.shape\n",
         "",
+        first=5,
     ),
     RuleBroken(
         "a day is closed without its segments",
         "runs.folding",
         "if not self._segment.entries:",
         "if self:",
+        first=4,
     ),
     RuleBroken(
         "a day is closed over another one",
         "runs.folding",
         "[Put(day.item, unchanged), Put(hours.item)]",
         "[Put(day.item), Put(hours.item)]",
-        first=111,
+        first=13,
     ),
     RuleBroken(
         "what a closing finds uncounted stays so",
         "runs.folding",
         "if not self._day.is_counted(run.key):",
         "if not self:",
-        first=3,
+        first=6,
     ),
     RuleBroken(
         "a closing reads one cell only",
         "runs.folding",
         "for cell in days[0].cells),",
         "for cell in days[0].cells[:1]),",
+        first=4,
     ),
     RuleBroken(
         "a late run of a closed day has no segment",
         "runs.store",
         "late = [TimedEntry(run.key.minute, entry) for entry in run.entries]",
         "late: list[TimedEntry] = []",
+        first=4,
     ),
     RuleBroken(
         "a late run of a closed day is counted again",
@@ -278,6 +282,7 @@ OF_PAUSES: Final = (
         "monitors.pause_survey",
         'if item is None or last.get("marked") != last.get("minute"):',
         "if item is None:",
+        first=2,
     ),
     RuleBroken(
         "a survey only adds marks",
