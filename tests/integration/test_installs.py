@@ -109,8 +109,10 @@ def test_a_session_is_created_read_listed_and_revoked(
 def test_a_token_is_stored_as_its_hash_alone(
     tenant: Tenant, published: dict[str, Any], deployed: dict[str, Table]
 ) -> None:
-    token = opened(tenant).json["token"]
-    assert token.removeprefix("pbi_") not in repr(stored_items("IntegrationsTable"))
+    session = opened(tenant).json
+    token, stored = session["token"], repr(list(stored_items("IntegrationsTable")))
+    assert session["id"] in stored
+    assert token.removeprefix("pbi_") not in stored
 
 
 def test_a_repeated_create_gives_the_same_session_and_token(

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from patchbay.health.model import EventStatus
-from patchbay.platform import aws
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from tests.integration.account import stored_items
 from tests.integration.alerting import (
     alerts,
     create_rule,
@@ -143,7 +143,7 @@ def whatever_mentions(names: Names, tables: dict[str, Table], but: Sequence[str]
     ids = [name for name in names.names.values() if len(name) > 20]
     found = []
     for table in tables:
-        for item in aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]:
+        for item in stored_items(table):
             text = json.dumps(item, sort_keys=True, default=repr)
             key = item["pk"]["S"]
             if any(one in text for one in ids) and not any(other in key for other in but):
