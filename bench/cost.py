@@ -34,6 +34,13 @@ CAPPED_POLLERS: Final = 5
 """Connections to a queue with little traffic; five if the mapping has `MaximumConcurrency`.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 
+PAID_VERSIONS: Final = 2
+"""Of a key that rotates each year: KMS keeps all, and charges for the first two."""
+REFERENCE_CALLS: Final = 2
+"""Of a test whose secret nobody else refers to: its description, and its value. A batch of 20
+values may be billed as one call, or as 20."""
+TEST_EVERY_MINUTES: Final = 5
+
 FUNCTION: Final = "AWS::Serverless::Function"
 SIZES: Final = (1_000, 100_000)
 BUSY: Final = frozenset({"dispatch_monitors", "evaluate_alerts", "fold_counts"})
@@ -115,6 +122,20 @@ def monitored(shape: str, connections: int) -> dict[str, Amounts]:
     }
 
 
+def versions(template: Mapping[str, Any], years: int) -> Amounts:
+    """The versions that keys have beside their first one, after so many years."""
+    keys = _resources(template, "AWS::KMS::Key")
+    rotating = sum(bool(key.get("EnableKeyRotation")) for _, key in keys)
+    return {"key version": rotating * min(years, PAID_VERSIONS)}
+
+
+def referred(secrets: int) -> Amounts:
+    """What Secrets Manager takes for secrets that connections at 5 minutes refer to, each to one of
+    its own; at most."""
+    calls = MINUTES / TEST_EVERY_MINUTES * REFERENCE_CALLS
+    return {"secret": secrets, "secret call": secrets * calls}
+
+
 def month(template: Mapping[str, Any], shape: str | None = None, connections: int = 0) -> Amounts:
     """All amounts of a month; idle without a shape."""
     if shape is None:
@@ -193,6 +214,10 @@ def rows() -> list[Row]:
             IDLE_BUDGET,
         )
     )
+    old = total([month(template), versions(template, PAID_VERSIONS)])
+    found.append(
+        Row("cost: idle, a month from the third year on", dollars(old, allowances=True), "$")
+    )
     found += [
         Row(f"cost: idle, of it {part}", dollars(amounts), "$")
         for part, amounts in fixed(template).items()
@@ -216,6 +241,14 @@ def markdown() -> str:
         lines.append(_line(part, amounts))
     lines += [_line("**together**", month(template)), ""]
     lines += _monitored_lines(template) if MONITORED else []
+    lines += ["| beside that | $ a month |", "|---|---|"]
+    for years in range(1, PAID_VERSIONS + 1):
+        what = f"old versions of the key, from year {years + 1} on"
+        lines.append(_beside(what, versions(template, years)))
+    for secrets in (1, SIZES[0]):
+        what = f"secrets of Secrets Manager that tests at 5 minutes refer to: {secrets:,}"
+        lines.append(_beside(what, referred(secrets)))
+    lines.append("")
     lines += ["| price | $ | free each month | source |", "|---|---|---|---|"]
     for name, price in PRICES.items():
         free = f"{price.free:,.0f}" if price.free else ""
@@ -320,6 +353,10 @@ def _money(amount: float) -> str:
 def _line(what: str, amounts: Amounts) -> str:
     beyond = dollars(amounts, allowances=True)
     return f"| {what} | {_money(beyond)} | {_money(dollars(amounts))} |"
+
+
+def _beside(what: str, amounts: Amounts) -> str:
+    return f"| {what} | {_money(dollars(amounts))} |"
 
 
 def main(arguments: list[str]) -> None:

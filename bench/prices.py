@@ -18,6 +18,7 @@ class Price:
 _TABLES: Final = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 _LAMBDA: Final = "https://aws.amazon.com/lambda/pricing/"
 _KEYS: Final = "https://aws.amazon.com/kms/pricing/"
+_SECRETS: Final = "https://aws.amazon.com/secrets-manager/pricing/"
 _WATCH: Final = "https://aws.amazon.com/cloudwatch/pricing/"
 
 PRICES: Final[Mapping[str, Price]] = {
@@ -30,7 +31,10 @@ PRICES: Final[Mapping[str, Price]] = {
     "GB second, arm64": Price(0.0000133334, "GB second", _LAMBDA, free=400_000),
     "queue request": Price(0.40e-6, "request", "https://aws.amazon.com/sqs/pricing/", free=1e6),
     "key": Price(1.00, "key, a month", _KEYS),
+    "key version": Price(1.00, "rotated version of a key, at most two, a month", _KEYS),
     "key call": Price(0.03 / 10_000, "call", _KEYS, free=20_000),
+    "secret": Price(0.40, "secret, a month", _SECRETS),
+    "secret call": Price(0.05 / 10_000, "call", _SECRETS),
     "logged GB": Price(0.50, "GB", _WATCH, free=5),
     "kept log GB": Price(0.03, "GB, a month", _WATCH),
     "metric": Price(0.30, "custom metric, a month", _WATCH, free=10),

@@ -7,6 +7,7 @@ import pytest
 from bench import cost
 from bench.measured import IDLE_RUNS, MONITORED, IdleRun
 from bench.prices import PRICES, dollars
+from local.paths import ROOT
 from tests.integration.cloudformation import read_template
 
 
@@ -70,6 +71,25 @@ IDLE = {"work": IdleRun(seconds=0.1, read=2, written=1, log_bytes=660)}
 )
 def test_a_part_costs_what_was_calculated_by_hand(part: str, wanted: float) -> None:
     assert dollars(cost.fixed(template(), IDLE)[part]) == pytest.approx(wanted)
+
+
+def test_old_versions_of_a_key_that_rotates_are_paid_for_two_of_them() -> None:
+    found = read_template()
+    paid = [dollars(cost.versions(found, years)) for years in range(5)]
+    assert paid == [0, 1, 2, 2, 2]
+    # One that does not rotate has none
+    assert dollars(cost.versions(template(), 5)) == 0
+
+
+def test_a_secret_that_tests_refer_to_costs_its_price_and_two_calls_a_test() -> None:
+    # 8,640 tests in a month
+    assert dollars(cost.referred(1)) == pytest.approx(0.40 + 17_280 * 0.05 / 10_000)
+
+
+def test_the_page_of_costs_has_what_the_program_prints() -> None:
+    page = (ROOT / "docs" / "costs.md").read_text()
+    for printed in cost.markdown().split("\n\n"):
+        assert printed in page
 
 
 def test_an_account_gets_something_for_nothing_and_pays_for_the_rest() -> None:
