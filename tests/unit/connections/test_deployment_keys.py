@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -38,6 +39,7 @@ class Kms:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.before: Callable[[], None] = lambda: None
+        self.meta = SimpleNamespace(region_name="us-east-1")
         self._keys: dict[bytes, tuple[dict[str, str], bytes]] = {}
 
     def generate_data_key(self, **request: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from patchbay.connections.keys import data_key_key
+from patchbay.connections.secrets_manager import reading_once
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Delete, Item
 from tests.unit.connections.test_deployment_keys import LATER, NOW, World
@@ -50,6 +51,49 @@ def test_a_key_service_that_hangs_holds_a_page_up_for_a_moment(
     assert opener.open_parts(OTHER, items[1], NOW) == {"api_key": "org_b"}
     over.set()
     assert opener.open_parts(SCOPE, items[0], LATER) == {"api_key": "org_a"}
+
+
+def test_keys_and_secrets_that_hang_together_are_waited_for_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a page of sealed secrets and of one that is referred to
+    items = [sealed(world, SCOPE), sealed(world, OTHER)]
+    reference = "aws://secretsmanager/us-east-1/patchbay/org_a/crm"
+    items.append({"organization_id": "org_a", "secret_ref": reference})
+    # When neither service responds
+    seconds, over = 1.0, threading.Event()
+    monkeypatch.setattr("patchbay.connections.vault.AHEAD_SECONDS", seconds)
+    monkeypatch.setattr("patchbay.connections.secrets_manager.client", lambda _: Hanging(over))
+
+    def hang() -> None:
+        over.wait()
+
+    world.kms.before = hang
+    try:
+        with reading_once():
+            began = time.monotonic()
+            vault(world).read_ahead(items, LATER)
+            first = time.monotonic() - began
+            # And the page is read again, for what its connections share
+            began = time.monotonic()
+            vault(world).read_ahead(items[2:], LATER)
+            second = time.monotonic() - began
+    finally:
+        over.set()
+    # Then both have the same seconds, and nobody waits for the reference again
+    assert first < 1.5 * seconds
+    assert second < 0.25 * seconds
+
+
+class Hanging:
+    """Secrets Manager, while it does not respond."""
+
+    def __init__(self, over: threading.Event) -> None:
+        self._over = over
+
+    def describe_secret(self, SecretId: str) -> Any:  # noqa: N803 - as boto3's
+        self._over.wait()
+        raise AssertionError(SecretId)
 
 
 def test_what_is_open_starts_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ A run of monitors tests hundreds of connections, many of which may refer to the 
 `reading_once`, a secret is described once, and its value is read once, for all that ask for it, and
 what failed is not tried again. `read_ahead` does so for many secrets side by side, the values 20 by
 one call. What is not read by its deadline is left to the tests that need it, so a secret that is
-slow delays no other.
+slow delays no other, and no page but the first that has it.
 
 Here nobody is asked who may use a secret: that is judged each time that it is used
 (`secret_references`). But the value of one that has no tag for Patchbay is not read at all.
@@ -138,6 +138,7 @@ class SecretsOfRun:
         self._tags = _Once[Tags]()
         self._values = _Once[SecretValue]()
         self._reads_batches = True
+        self._asked: set[str] = set()
 
     def tags(self, name: str) -> Tags:
         """Raises `SecretUnreadable`, `InternalError`, and `TemporarilyUnavailable`."""
@@ -148,8 +149,10 @@ class SecretsOfRun:
         return self._values.get(name, _read)
 
     def read_ahead(self, names: Collection[str], seconds: float = AHEAD_SECONDS) -> None:
-        """What can't be read fails where it is asked for."""
+        """What can't be read fails where it is asked for. Nobody waits for it a second time."""
         until = time.monotonic() + seconds
+        names = [name for name in names if name not in self._asked]
+        self._asked |= set(names)
         # The descriptions that hang take no threads of the values.
         describing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="tags")
         reading = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="secrets")

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -171,6 +172,7 @@ class Vault:
         What is not opened here is opened, or fails, when an item is. Returns the items whose data
         key is gone: since they were read, they may have been sealed under another.
         """
+        until = time.monotonic() + AHEAD_SECONDS
         found = [item for item in items if item]
         sealed = [(_data_key_of(item), item) for item in found if "sealed" in item]
         wanted = {key for key, _ in sealed}
@@ -178,11 +180,11 @@ class Vault:
         if not self.keys.are_open(wanted, now):
             opening = _begun(partial(self.keys.read_ahead, wanted, now))
         if names := self._referred(found):
-            secrets_of_run().read_ahead(names)
+            secrets_of_run().read_ahead(names, AHEAD_SECONDS)
         if opening is None:
             return []
         try:
-            gone = opening.result(timeout=AHEAD_SECONDS)
+            gone = opening.result(timeout=max(0, until - time.monotonic()))
         except (TemporarilyUnavailable, TimeoutError):
             logger.warning("data keys not read ahead")
             return []

@@ -146,7 +146,8 @@ class PlanReader:
         }
         found |= self._live([p for p in plans if p.connection_id not in found], shared=False)
         resealed = self._resealed([p for p in plans if p.connection_id in found], found)
-        return self._with_shared(found | resealed)
+        # The others were read ahead to find these.
+        return self._with_shared(found | resealed, resealed)
 
     def _resealed(
         self, plans: Sequence[MonitorPlan], found: Mapping[str, TestItems]
@@ -180,12 +181,16 @@ class PlanReader:
             connection_id: TestItems(item, {k: others.get(k) for k in own_keys(item)})
             for connection_id, item in mine.items()
         }
-        return self._with_shared(found) if shared else found
+        return self._with_shared(found, found) if shared else found
 
-    def _with_shared(self, found: Mapping[str, TestItems]) -> dict[str, TestItems]:
+    def _with_shared(
+        self, found: Mapping[str, TestItems], fresh: Mapping[str, TestItems]
+    ) -> dict[str, TestItems]:
+        """These items with what they share with others. Of the `fresh` ones nothing was read
+        ahead before."""
         keys = {connection_id: items.shared_keys for connection_id, items in found.items()}
         shared = self._integrations.get_all({key for of in keys.values() for key in of})
-        own = (item for items in found.values() for item in items.stored)
+        own = (item for items in fresh.values() for item in items.stored)
         self._vault.read_ahead([*own, *shared.values()], self._clock())
         return {
             connection_id: TestItems(
