@@ -139,11 +139,14 @@ class Grant:
 @dataclass
 class TokenRequest:
     """A token request as it was served, for tests to look at: `status` is 0 if the answer was
-    lost. `generation` is that of the grant before it."""
+    lost. `generation` is that of the grant before it. `state` and `redirect_uri` are those of the
+    request."""
 
     grant_type: str
     generation: int
     status: int
+    state: str | None = None
+    redirect_uri: str | None = None
 
 
 @dataclass
@@ -366,6 +369,7 @@ class AuthorizationServer:
         try:
             fields = _fields(request)
             served.grant_type = fields.get("grant_type", "")
+            served.state, served.redirect_uri = fields.get("state"), fields.get("redirect_uri")
             fault = self.faults.pop(0) if self.faults else fields.get("fault", "")
             _raise_early(fault)
             client = self._authenticated(request, fields)

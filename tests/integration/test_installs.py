@@ -463,6 +463,29 @@ def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> N
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_provider_gets_again_what_it_wants_again(
+    tenant: Tenant, authorizing: Provider, is_wanted: bool
+) -> None:
+    wants = {"stateInExchange": is_wanted, "redirectUriInRefresh": is_wanted}
+    publish_tracker(tenant, authorizing.port, authConfig=wants)
+    enter_application(tenant, authorizing)
+    client = end_user(tenant, integration="acme/tracker")
+    assert connect_account(client) == "connected"
+    source = client.post("/v1/install/complete", {}).json["source"]
+    # When the access token ends, and is refreshed by a test of its own
+    authorizing.oauth.end_access()
+    path = f"{tenant.connectors}/sources/{source['id']}/test"
+    assert tenant.client.post(path, {}).json["status"] == "succeeded"
+    # Then the exchange had the state, and the refresh the redirect URI
+    exchange, refresh = authorizing.oauth.token_requests
+    assert bool(exchange.state) is is_wanted
+    assert exchange.redirect_uri
+    assert refresh.redirect_uri == (exchange.redirect_uri if is_wanted else None)
+    assert refresh.state is None
+
+
+@pytest.mark.enable_socket
 def test_an_account_that_was_refused_is_told(tenant: Tenant, tracker: Provider) -> None:
     client = end_user(tenant, integration="acme/tracker")
     assert connect_account(client, decision="deny") == "denied"

@@ -32,7 +32,7 @@ def looked_up(
         made = recipe(lookup=spec, variables=VARIABLES)
         assert made.problems == ()
         assert made.authorization
-        call = made.authorization.lookup({}, "the-token")
+        call = made.authorization.lookup({}, "the-token", "the-client")
         assert call
         return await call.run(guard, deadline=deadline)
 
@@ -136,7 +136,7 @@ def test_a_dial_that_fails_is_a_failure(tmp_path: Path) -> None:
         spec = {"url": "https://other.example.net/", "captures": {"/id": "site"}}
         made = recipe(lookup=spec, variables=VARIABLES).authorization
         assert made
-        call = made.lookup({}, "t")
+        call = made.lookup({}, "t", "c")
         assert call
         await call.run(guard, deadline=deadline)
 
@@ -149,7 +149,7 @@ def test_a_release_without_a_lookup_asks_nothing() -> None:
     made = recipe().authorization
 
     assert made
-    assert made.lookup({}, "t") is None
+    assert made.lookup({}, "t", "c") is None
 
 
 def test_a_variable_leads_to_https_only() -> None:
@@ -159,7 +159,7 @@ def test_a_variable_leads_to_https_only() -> None:
     ).authorization
     assert made
     with pytest.raises(ValueRefused):
-        made.lookup({"base": "http://a.example.com"}, "t")
+        made.lookup({"base": "http://a.example.com"}, "t", "c")
 
 
 @pytest.mark.parametrize(
@@ -207,3 +207,31 @@ def test_a_variable_leads_to_https_only() -> None:
 )
 def test_what_can_not_be_is_a_problem(lookup: Any, pointer: str) -> None:
     assert list(problems(lookup=lookup, variables=VARIABLES)) == [f"/authConfig/lookup{pointer}"]
+
+
+def test_a_lookup_may_name_the_client_and_never_its_secret() -> None:
+    spec = {
+        "url": f"https://{HOST}/{{{{secrets.client_id}}}}/me",
+        "headers": {"Client-Id": "{{secrets.client_id}}"},
+        "captures": {"/id": "cloud_id"},
+    }
+    made = recipe(lookup=spec, variables=VARIABLES).authorization
+    assert made
+    call = made.lookup({}, "the-token", "the-client")
+    assert call
+    assert call.request.target.path == "/the-client/me"
+    assert ("Client-Id", "the-client") in call.request.headers
+
+    only = "may not have a secret other than access_token and client_id"
+    for name in ("client_secret", "refresh_token", "signing"):
+        of_secret = f"{{{{secrets.{name}}}}}"
+        manifest = {"secretsSchema": {"properties": {"signing": {"type": "string"}}}}
+        found = problems(
+            manifest,
+            variables=VARIABLES,
+            lookup=spec | {"url": f"https://{HOST}/{of_secret}", "headers": {"X-Key": of_secret}},
+        )
+        assert found == {
+            "/authConfig/lookup/url": only,
+            "/authConfig/lookup/headers/X-Key": only,
+        }

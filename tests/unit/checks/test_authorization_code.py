@@ -3,7 +3,7 @@ refuses."""
 
 import hmac
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
@@ -256,14 +256,14 @@ def test_a_lookup_has_the_variables_and_the_token() -> None:
         lookup={"url": "https://{{variables.region}}.example.com/me", "captures": {"/id": "site"}},
         variables={"region": STRING | {"default": "eu"}, "site": STRING},
     )
-    call = of.lookup({}, "the-token")
+    call = of.lookup({}, "the-token", "c")
     assert call
     assert call.request.target.host == "eu.example.com"
     assert ("Authorization", "Bearer the-token") in call.request.headers
-    call = of.lookup({"region": "us"}, "t")
+    call = of.lookup({"region": "us"}, "t", "c")
     assert call
     assert call.request.target.host == "us.example.com"
-    assert flow().lookup({}, "t") is None
+    assert flow().lookup({}, "t", "c") is None
     assert of.captured == of.open_captures == {"site"}
 
 
@@ -386,12 +386,69 @@ def test_the_exchange_has_what_the_flow_began_with() -> None:
     )
 
 
+def test_the_state_goes_with_the_code_where_the_provider_wants_it() -> None:
+    given: dict[str, Any] = {"code": "c", "redirect_uri": REDIRECT_URI, "code_verifier": "v"}
+    of = flow(stateInExchange=True)
+    body = parse_qs(of.exchange({}, CLIENT, **given, state="st4te").request.body.decode())
+    assert body["state"] == ["st4te"]
+    renamed = flow(stateInExchange=True, parameterNames={"state": {"token": "nonce"}})
+    body = parse_qs(renamed.exchange({}, CLIENT, **given, state="st4te").request.body.decode())
+    assert body["nonce"] == ["st4te"]
+    assert "state" not in body
+    for unasked in (flow(), flow(stateInExchange=False)):
+        call = unasked.exchange({}, CLIENT, **given, state="st4te")
+        assert b"st4te" not in call.request.body
+    with pytest.raises(ValueError, match="the state with the code"):
+        of.exchange({}, CLIENT, **given)
+
+
+def test_the_redirect_uri_goes_with_a_refresh_where_the_provider_wants_it() -> None:
+    secrets = {"refresh_token": "r"}
+
+    def sent(redirect_uri: str | None, **config: Any) -> dict[str, list[str]]:
+        renewal = recipe(**config).renewal
+        assert renewal
+        call = renewal.refresh({}, CLIENT, secrets=secrets, redirect_uri=redirect_uri)
+        return parse_qs(call.request.body.decode())
+
+    refresh = {"grant_type": ["refresh_token"], "refresh_token": ["r"]}
+    wanted = {"redirectUriInRefresh": True}
+    assert sent(REDIRECT_URI) == refresh
+    assert sent(REDIRECT_URI, redirectUriInRefresh=False) == refresh
+    assert sent(REDIRECT_URI, **wanted) == refresh | {"redirect_uri": [REDIRECT_URI]}
+    names = {"redirect_uri": {"token": "callback"}}
+    assert sent(REDIRECT_URI, **wanted, parameterNames=names) == refresh | {
+        "callback": [REDIRECT_URI]
+    }
+    # Of tokens that were pasted nobody knows it.
+    assert sent(None, **wanted) == refresh
+
+
+def test_what_is_sent_again_clashes_with_no_other_parameter() -> None:
+    twice = "is sent without it"
+    assert problems(stateInExchange=True, tokenParams={"State": "x"}) == {
+        "/authConfig/tokenParams": f'has "State", which {twice}'
+    }
+    assert problems(stateInExchange=True, tokenUrl="https://a.example.com/?state=1") == {
+        "/authConfig/tokenUrl": "has a parameter that is sent without it"
+    }
+    assert problems(redirectUriInRefresh=True, refreshParams={"redirect_uri": "x"}) == {
+        "/authConfig/refreshParams": f'has "redirect_uri", which {twice}'
+    }
+    refresh_url = "https://a.example.com/?redirect_uri=x"
+    assert problems(redirectUriInRefresh=True, refreshUrl=refresh_url) == {
+        "/authConfig/refreshUrl": "has a parameter that is sent without it"
+    }
+    # Without these members, they are parameters like others.
+    assert problems(tokenParams={"state": "x"}, refreshParams={"redirect_uri": "x"}) == {}
+
+
 def test_the_code_and_what_proves_it_are_secret() -> None:
-    call = flow().exchange(
-        {}, CLIENT, code="c0de", redirect_uri=REDIRECT_URI, code_verifier="ver1fy"
+    call = flow(stateInExchange=True).exchange(
+        {}, CLIENT, code="c0de", redirect_uri=REDIRECT_URI, code_verifier="ver1fy", state="st4te"
     )
 
-    assert {"c0de", "ver1fy"} <= {*call.secret_values}
+    assert {"c0de", "ver1fy", "st4te"} <= {*call.secret_values}
     assert "c0de" not in repr(call)
     assert "s3cret" not in repr(CLIENT)
 
@@ -483,7 +540,7 @@ def test_a_callback_is_signed_as_shopify_does_it() -> None:
             "must be a string without placeholders",
         ),
         ({"parameterNames": {"state": "s", "code": "s"}}, "/parameterNames", "has a name twice"),
-        ({"parameterNames": {"state": {"token": "s"}}}, "/parameterNames/state", "is not sent or"),
+        ({"parameterNames": {"iss": {"token": "s"}}}, "/parameterNames/iss", "is not sent or"),
         (
             {"parameterNames": {"code": {"callback": "a b"}}},
             "/parameterNames/code",
@@ -546,6 +603,8 @@ def test_members_of_the_code_flow_are_refused_elsewhere() -> None:
         {"capture": {}},
         {"lookup": {"url": "https://a.example.com/", "captures": {"/a": "a"}}},
         {"callbackHmac": "hmac"},
+        {"stateInExchange": True},
+        {"redirectUriInRefresh": False},
     ]
     for member in members:
         found = problems(grantType="client_credentials", variables={"a": STRING}, **member)

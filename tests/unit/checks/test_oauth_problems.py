@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from patchbay.checks.auth_config import auth_config_problems
 from patchbay.checks.expiry_times import UNITS
-from tests.unit.checks.oauth_targets import STRING, problems, recipe
+from tests.unit.checks.oauth_targets import STRING, auth_config, problems, recipe
 
 OWN_DOMAIN = "has a captured variable in a host that does not end with a domain of your own"
 NO_PLACEHOLDER = "must be a string without placeholders"
+NO_URL = "must be an absolute http or https URL without a fragment"
 CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
     (
         {
@@ -122,6 +124,54 @@ CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
         },
     ),
     (
+        {"type": "api_key", "stateInExchange": True, "redirectUriInRefresh": True},
+        {
+            "/authConfig/stateInExchange": "is only for the type oauth2",
+            "/authConfig/redirectUriInRefresh": "is only for the type oauth2",
+        },
+    ),
+    (
+        {"stateInExchange": "yes", "redirectUriInRefresh": None},
+        {
+            "/authConfig/stateInExchange": "must be true or false",
+            "/authConfig/redirectUriInRefresh": "must be true or false",
+        },
+    ),
+    *(
+        (
+            {"type": kind, "tokenUrl": "nonsense", "authorizationUrl": 7},
+            {
+                "/authConfig/tokenUrl": NO_URL,
+                "/authConfig/authorizationUrl": "must be a string, here or in authConfig",
+            },
+        )
+        for kind in ("api_key", "basic", "none")
+    ),
+    (
+        {
+            "type": "api_key",
+            "tokenUrl": "http://a.example.com/t",
+            "authorizationUrl": "a.example.com",
+        },
+        {
+            "/authConfig/tokenUrl": "must be an https URL",
+            "/authConfig/authorizationUrl": NO_URL,
+        },
+    ),
+    ({"type": "none", "tokenUrl": None, "authorizationUrl": None}, {}),
+    (
+        {"grantType": "client_credentials", "authorizationUrl": "nonsense"},
+        {"/authConfig/authorizationUrl": NO_URL},
+    ),
+    (
+        {"scopes": ["a", "{{variables.a}}"]},
+        {"/authConfig/scopes/1": "is sent as it is: it has no placeholders"},
+    ),
+    (
+        {"authValuePrefix": "Token {{secrets.access_token}}"},
+        {"/authConfig/authValuePrefix": "is sent as it is: it has no placeholders"},
+    ),
+    (
         {"defaultExpiresIn": "60"},
         {"/authConfig/defaultExpiresIn": "must be a number of seconds from 1 to 316224000"},
     ),
@@ -220,3 +270,11 @@ def test_what_a_lookup_captures_is_no_host_either() -> None:
     )
 
     assert found == {"/authConfig/refreshUrl": OWN_DOMAIN}
+
+
+@pytest.mark.parametrize("kind", ["oauth2", "api_key", "basic", "none"])
+@pytest.mark.parametrize("grant", ["nonsense value", 7, [], None])
+def test_a_grant_is_a_grant_whatever_the_type_is(kind: str, grant: object) -> None:
+    config = auth_config(type=kind, grantType=grant)
+    found = {one.pointer: one.message for one in auth_config_problems(config)}
+    assert found == {"/authConfig/grantType": "must be a grant type, such as client_credentials"}

@@ -256,7 +256,12 @@ def test_an_account_is_connected(entry: Entry, asked: Any) -> None:
     # when: the code is exchanged
     variables |= answer.captured
     call = authorization.exchange(
-        variables, CLIENT, code=GIVEN["code"], redirect_uri=REDIRECT_URI, code_verifier=VERIFIER
+        variables,
+        CLIENT,
+        code=GIVEN["code"],
+        redirect_uri=REDIRECT_URI,
+        code_verifier=VERIFIER,
+        state=GIVEN["state"],
     )
     issued: IssuedTokens = asked(
         oauth["exchange"], lambda egress, deadline: call.run(egress, deadline=deadline)
@@ -272,7 +277,7 @@ def test_an_account_is_connected(entry: Entry, asked: Any) -> None:
 
     # when: what no answer had is looked up
     captured = {**answer.captured, **issued.captured}
-    lookup = authorization.lookup(variables | captured, issued.access_token)
+    lookup = authorization.lookup(variables | captured, issued.access_token, CLIENT.client_id)
     assert (lookup is None) is ("lookup" not in oauth)
     if lookup:
         options = asked(
@@ -328,7 +333,12 @@ def _refresh_of(entry: Entry) -> Asks:
     renewal = recipe.renewal
     assert renewal
     assert renewal.needs_refresh_token
-    call = renewal.refresh(variables, CLIENT, secrets={"refresh_token": GIVEN["refresh_token"]})
+    call = renewal.refresh(
+        variables,
+        CLIENT,
+        secrets={"refresh_token": GIVEN["refresh_token"]},
+        redirect_uri=REDIRECT_URI,
+    )
     return lambda egress, deadline: call.run(egress, deadline=deadline)
 
 

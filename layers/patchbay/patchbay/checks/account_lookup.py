@@ -7,6 +7,9 @@
 
 With `choose` the answer has a list, at the pointer `from`, and each of its items is an option: the
 pointers of `captures` lead into an item. A person chooses if there are several.
+
+The URL and `headers` may have `{{secrets.client_id}}`, which is public, as Twitch wants it:
+`{"Client-Id": "{{secrets.client_id}}"}`. The secret of the client goes to the token URL alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +28,7 @@ from patchbay.checks.url_members import read_url
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.request import HttpRequest
 from patchbay.platform.clock import utc_now
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -34,6 +38,8 @@ MAX_OPTIONS: Final = 100
 MAX_LABEL: Final = 200
 _KEYS: Final = frozenset({"url", "headers", "captures", "choose"})
 _CHOOSE: Final = frozenset({"from", "label"})
+_SECRETS: Final = frozenset({"access_token", "client_id"})
+"""Those of a new account that a lookup may send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,11 @@ def read_lookup(reader: StepReader, spec: object) -> LookupRecipe | None:
     url = reader.attempt("/lookup/url", lambda: read_url(members.get("url"), reader.declared))
     taken = {credential.header.lower(), "accept", "content-type"}
     headers = read_headers(reader, "/lookup/headers", members.get("headers", {}), taken)
+    places = [(f"/lookup/headers{pointer([one.name])}", one.placeholders()) for one in headers]
+    places += [("/lookup/url", url.placeholders())] if url else []
+    for at, placeholders in places:
+        if any(p.source == "secrets" and p.name not in _SECRETS for p in placeholders):
+            reader.report(at, f"may not have a secret other than {' and '.join(sorted(_SECRETS))}")
     captures = read_captures(
         reader, "/lookup/captures", members.get("captures", {}), are_pointers=True
     )

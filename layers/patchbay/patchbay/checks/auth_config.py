@@ -34,7 +34,7 @@ OAUTH_KEYS: Final = TOKEN_KEYS | {
     *("grantType", "tokenUrl", "authorizationUrl", "refreshUrl", "revocationUrl", "revocation"),
     *("authorizationParams", "refreshParams", "pkce", "capture", "lookup", "callbackHmac"),
     "issuer",
-    *("expiresInUnit", "defaultExpiresIn"),
+    *("expiresInUnit", "defaultExpiresIn", "stateInExchange", "redirectUriInRefresh"),
 }
 """The members that only `oauth2` uses."""
 
@@ -85,13 +85,11 @@ def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
     scopes = auth_config.get("scopes", [])
     if not isinstance(scopes, list) or not all(isinstance(s, str) and s for s in scopes):
         yield Problem("/authConfig/scopes", "must be a list of scope names")
+    grant = auth_config.get("grantType", AUTHORIZATION_CODE)
+    if not is_grant(grant):
+        yield Problem("/authConfig/grantType", "must be a grant type, such as client_credentials")
     required = set()
     if kind == "oauth2":
-        grant = auth_config.get("grantType", AUTHORIZATION_CODE)
-        if not is_grant(grant):
-            yield Problem(
-                "/authConfig/grantType", "must be a grant type, such as client_credentials"
-            )
         required = {"tokenUrl"} | ({"authorizationUrl"} if grant == AUTHORIZATION_CODE else set())
     for name in sorted(required):
         if auth_config.get(name) is None:

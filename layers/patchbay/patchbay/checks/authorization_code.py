@@ -64,6 +64,7 @@ class AuthorizationRecipe:
 
     `captured` are the variables that the flow fills in, so that nobody is asked for them.
     `hmac_parameter` is the parameter of the callback that signs the others (Shopify).
+    `has_state_in_exchange`: the provider wants the `state` again, with the code.
     """
 
     authorization_url: UrlTemplate
@@ -79,6 +80,7 @@ class AuthorizationRecipe:
     defaults: Mapping[str, object]
     has_response_type: bool
     issuer: Parts
+    has_state_in_exchange: bool = False
 
     def expected_issuer(self, variables: Mapping[str, object]) -> str | None:
         """The `iss` that a callback must have, exactly so (RFC 9207 §2.4); None without `issuer`.
@@ -227,11 +229,16 @@ class AuthorizationRecipe:
         code: str,
         redirect_uri: str,
         code_verifier: str | None,
+        state: str | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> TokenCall:
         """The call that turns a code into tokens. `secrets` are others that `tokenParams` uses.
         Raises ValueRefused."""
         given = {"code": code, "redirect_uri": redirect_uri}
+        if self.has_state_in_exchange:
+            if not state:
+                raise ValueError("this provider takes the state with the code: it is needed")
+            given["state"] = state
         if self.uses_pkce:
             if not code_verifier:
                 raise ValueError("this provider takes PKCE: a code verifier is needed")
@@ -241,11 +248,15 @@ class AuthorizationRecipe:
             replace(self.request, given=given), values, self.token_captures, self.expiry
         )
 
-    def lookup(self, variables: Mapping[str, object], access_token: str) -> LookupCall | None:
-        """The call that asks for what no answer had; None without `lookup`. Raises ValueRefused."""
+    def lookup(
+        self, variables: Mapping[str, object], access_token: str, client_id: str
+    ) -> LookupCall | None:
+        """The call that asks for what no answer had; None without `lookup`. It has the id of the
+        client, which is public, and never its secret. Raises ValueRefused."""
         if self.lookup_recipe is None:
             return None
-        return self.lookup_recipe.call(self._values(variables, {"access_token": access_token}))
+        secrets = {"access_token": access_token, "client_id": client_id}
+        return self.lookup_recipe.call(self._values(variables, secrets))
 
     def _values(
         self, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None

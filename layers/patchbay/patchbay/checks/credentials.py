@@ -165,6 +165,8 @@ def credential_problems(
         not isinstance(prefix, str) or (prefix and value_problem(prefix.removesuffix(" ")))
     ):
         yield Problem("/authConfig/authValuePrefix", "must be visible ASCII")
+    elif prefix and ("{{" in prefix or "}}" in prefix):
+        yield Problem("/authConfig/authValuePrefix", "is sent as it is: it has no placeholders")
     if kind == "basic":
         yield from _basic_problems(auth_config, declared)
     else:

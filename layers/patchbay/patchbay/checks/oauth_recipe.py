@@ -3,7 +3,7 @@
 docs/auth-config.md says what each member means.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote_plus
@@ -46,6 +46,7 @@ from patchbay.platform.validation import pointer
 _CAPTURE: Final = frozenset({"callback", "tokenResponse"})
 _OF_THE_CODE_FLOW: Final = (
     *("authorizationParams", "pkce", "capture", "lookup", "callbackHmac", "issuer"),
+    *("stateInExchange", "redirectUriInRefresh"),
 )
 _PKCE: Final = ("S256", "none")
 _GIVEN: Final = {"code": "", "redirect_uri": "", "code_verifier": ""}
@@ -53,8 +54,9 @@ _OWN: Final = (
     *("client_id", "redirect_uri", "scope", "state"),
     *("code_challenge", "code_challenge_method"),
 )
-_OLD_KEYS: Final = TOKEN_KEYS | {"grantType", "tokenUrl", "authorizationUrl"}
-"""Those that have no effect for other types, and were always allowed there."""
+_OF_ANY_TYPE: Final = TOKEN_KEYS | {"grantType", "tokenUrl", "authorizationUrl"}
+"""Steps that ask for a token take some of them, whatever the type is. All may stand beside another
+type, and must be right."""
 
 
 def read_oauth(
@@ -70,8 +72,10 @@ def read_oauth(
     if not auth_config.keys().isdisjoint(OAUTH_KEYS):
         settings = read_auth_settings(reader)
     if auth_type(auth_config) != "oauth2":
-        for name in sorted(auth_config.keys() & (OAUTH_KEYS - _OLD_KEYS)):
+        for name in sorted(auth_config.keys() & (OAUTH_KEYS - _OF_ANY_TYPE)):
             reader.report(pointer([name]), "is only for the type oauth2")
+        _read_member(reader, "tokenUrl", read_url)
+        _read_member(reader, "authorizationUrl", read_open_url)
         return OAuthRecipe(problems=tuple(reader.problems))
     return _Reading(reader, settings, defaults).recipe()
 
@@ -89,8 +93,8 @@ class _Reading:
         self._step = reader.step
         self._grant = str(self._step.get("grantType", AUTHORIZATION_CODE))
         self._scopes = self._read_scopes()
-        self._token_url = self._url("tokenUrl")
-        self._refresh_url = self._url("refreshUrl")
+        self._token_url = _read_member(reader, "tokenUrl", read_url)
+        self._refresh_url = _read_member(reader, "refreshUrl", read_url)
         self._expiry = self._read_expiry()
         capture = reader.members("/capture", self._step.get("capture", {}), _CAPTURE) or {}
         self._from_callback = read_captures(
@@ -118,12 +122,6 @@ class _Reading:
         names = frozenset(p.name for part in sent for p in part if p.source == "variables")
         return OAuthRecipe(authorization, renewal, revocation, urls=urls, sent=names)
 
-    def _url(self, name: str) -> UrlTemplate | None:
-        text = self._step.get(name)
-        if text is None:
-            return None  # `auth_config_problems` says so if it is required
-        return self._reader.attempt(f"/{name}", lambda: read_url(text, self._declared))
-
     def _read_scopes(self) -> tuple[str, ...]:
         scopes = self._step.get("scopes", [])
         if not isinstance(scopes, list):
@@ -131,6 +129,8 @@ class _Reading:
         for index, scope in enumerate(scopes):
             if not is_scope(scope):
                 self._reader.report(f"/scopes/{index}", "must be a scope: visible characters")
+            elif "{{" in scope:
+                self._reader.report(f"/scopes/{index}", "is sent as it is: it has no placeholders")
         return tuple(scope for scope in scopes if isinstance(scope, str))
 
     def _read_expiry(self) -> ExpirySettings:
@@ -145,25 +145,24 @@ class _Reading:
 
     def _authorization(self, lookup: LookupRecipe | None) -> AuthorizationRecipe | None:
         reader = self._reader
+        url = _read_member(reader, "authorizationUrl", read_open_url)
         if self._grant != AUTHORIZATION_CODE:
             for name in _OF_THE_CODE_FLOW:
                 if name in self._step:
                     reader.report(f"/{name}", "is only for the grant authorization_code")
             return None
-        text = self._step.get("authorizationUrl")
-        url = None
-        if text is not None:
-            url = reader.attempt("/authorizationUrl", lambda: read_open_url(text, self._declared))
         pkce = reader.choice("pkce", _PKCE, default="S256")
         parameters = self._parameters()
         hmac = self._step.get("callbackHmac")
         if hmac is not None and not is_parameter_name(hmac):
             reader.report("/callbackHmac", "must be the name of a parameter")
+        has_state = self._is_set("stateInExchange")
         if url is None or self._token_url is None:
             return None
-        self._report_in_url("tokenUrl", _GIVEN.keys())
+        given = _GIVEN | ({"state": ""} if has_state else {})
+        self._report_in_url("tokenUrl", given.keys())
         request = TokenRequest(AUTHORIZATION_CODE, self._token_url, self._settings)
-        report_clashes(reader, replace(request, given=_GIVEN))
+        report_clashes(reader, replace(request, given=given))
         recipe = AuthorizationRecipe(
             url,
             request,
@@ -178,9 +177,16 @@ class _Reading:
             self._defaults,
             self._has_response_type(),
             self._issuer(),
+            has_state,
         )
         self._report_order(recipe, lookup)
         return recipe
+
+    def _is_set(self, name: str) -> bool:
+        given = self._step.get(name, False)
+        if not isinstance(given, bool):
+            self._reader.report(f"/{name}", "must be true or false")
+        return given is True
 
     def _issuer(self) -> Parts:
         """`issuer`: the `iss` of a callback (RFC 9207), with placeholders of variables."""
@@ -238,14 +244,18 @@ class _Reading:
                 if name in self._step:
                     message = "is only for a grant with a refresh token"
                     self._reader.report(f"/{name}", message)
+        has_redirect_uri = self._is_set("redirectUriInRefresh")
         if url is None:
             return None
         grant, scopes = ("refresh_token", ()) if is_refresh else (self._grant, self._scopes)
         request = TokenRequest(grant, url, self._settings, scopes)
         if not request.secrets():
             return None
-        report_clashes(self._reader, request)
-        return RenewalRecipe(request, self._expiry, self._defaults)
+        given = {"redirect_uri": ""} if has_redirect_uri else {}
+        if self._refresh_url:
+            self._report_in_url("refreshUrl", given.keys())
+        report_clashes(self._reader, replace(request, given=given))
+        return RenewalRecipe(request, self._expiry, self._defaults, has_redirect_uri)
 
     def _report_order(self, recipe: AuthorizationRecipe, lookup: LookupRecipe | None) -> None:
         """Reports variables that are needed before they are captured, and those captured twice."""
@@ -288,6 +298,16 @@ class _Reading:
                 problem = place_problem(url.place, names, self._declared)
                 if problem:
                     self._reader.report(f"/{name}", problem)
+
+
+def _read_member(
+    reader: StepReader, name: str, read: Callable[[object, Declarations], UrlTemplate]
+) -> UrlTemplate | None:
+    """The URL of a member, None without one: `auth_config_problems` says so if it is required."""
+    text = reader.step.get(name)
+    if text is None:
+        return None
+    return reader.attempt(f"/{name}", lambda: read(text, reader.declared))
 
 
 def _uses(placeholders: Iterator[Placeholder], names: Collection[str]) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.http_exchange import HttpBody
 
-_SECRET: Final = ("code", "code_verifier")
+_SECRET: Final = ("code", "code_verifier", "state")
 """Of the parameters of one request."""
 
 

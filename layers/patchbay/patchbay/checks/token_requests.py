@@ -90,7 +90,7 @@ _IN_PLACE: Final[Mapping[NamePlace, frozenset[str]]] = {
     "callback": frozenset({"code", "state", "error", "error_description", "iss"}),
     "token": _OWN
     - {
-        *("response_type", "state", "code_challenge", "code_challenge_method"),
+        *("response_type", "code_challenge", "code_challenge_method"),
         *("error", "error_description", "iss"),
     },
 }

@@ -163,6 +163,8 @@ class ObtainedGrant:
     missing: tuple[str, ...]
     obtained_at: datetime
     flow: str
+    redirect_uri: str | None = None
+    """None for one that an earlier release obtained."""
 
     def fits(self, release: "Release", variables: Mapping[str, Any]) -> bool:
         """Whether an endpoint of this release with these variables may have the tokens: they go
@@ -179,6 +181,13 @@ class ObtainedGrant:
             ):
                 return True
         return False
+
+
+class _Proof(NamedTuple):
+    """What only the browser of a flow has brought: its state, and the verifier of PKCE."""
+
+    state: str
+    verifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,9 +376,8 @@ class CodeFlow:
         if not self._use_up(flow):
             return FinishedFlow(FlowOutcome.INTERRUPTED, _public_id(key))
         with acting(Actor(subject, now, organization_id=flow.organization_id)):
-            outcome = self._used_up(
-                flow, release, authorization, parameters, _verifier(state, browser), guard, now
-            )
+            proof = _Proof(state, _verifier(state, browser))
+            outcome = self._used_up(flow, release, authorization, parameters, proof, guard, now)
         return FinishedFlow(outcome, _public_id(key), done)
 
     def _use_up(self, flow: _Flow) -> bool:
@@ -393,7 +401,7 @@ class CodeFlow:
         release: "Release",
         authorization: "AuthorizationRecipe",
         parameters: Iterable[tuple[str, str]],
-        verifier: str,
+        proof: _Proof,
         guard: "EgressGuard",
         now: datetime,
     ) -> FlowOutcome:
@@ -411,7 +419,7 @@ class CodeFlow:
                     variables,
                     code=code,
                     redirect_uri=flow.item["redirect_uri"],
-                    verifier=verifier,
+                    proof=proof,
                     guard=guard,
                 )
             )
@@ -459,6 +467,7 @@ class CodeFlow:
             "integration_id": release.id,
             "version": release.version,
             "application_of": flow.origin.organization_id,
+            "redirect_uri": flow.item["redirect_uri"],
             "variables": compact(dict(exchanged.variables)).decode(),
             "captured": sorted(exchanged.captured),
             "scopes_asked": list(asked),
@@ -630,7 +639,7 @@ async def _exchange(
     *,
     code: str,
     redirect_uri: str,
-    verifier: str,
+    proof: _Proof,
     guard: "EgressGuard",
 ) -> _Exchanged:
     """One exchange, and the look-up after it. Raises `_Failed`."""
@@ -638,19 +647,25 @@ async def _exchange(
     from patchbay.checks.redaction import Redactor
     from patchbay.checks.templates import ValueRefused
 
-    hidden = [code, verifier, *client.secrets().values()]
+    hidden = [code, *proof, *client.secrets().values()]
     deadline = asyncio.get_running_loop().time() + EXCHANGE_SECONDS
     guard = guard.for_test()
     choices: tuple[Mapping[str, Any], ...] = ()
     try:
         call = recipe.exchange(
-            variables, client, code=code, redirect_uri=redirect_uri, code_verifier=verifier
+            variables,
+            client,
+            code=code,
+            redirect_uri=redirect_uri,
+            code_verifier=proof.verifier,
+            state=proof.state,
         )
         hidden += call.secret_values
         issued = await call.run(guard, deadline=deadline)
         hidden += [token for token in (issued.access_token, issued.refresh_token) if token]
         captured = dict(issued.captured)
-        lookup = recipe.lookup({**variables, **captured}, issued.access_token)
+        found = {**variables, **captured}
+        lookup = recipe.lookup(found, issued.access_token, client.client_id)
         if lookup:
             options = await lookup.run(guard, deadline=deadline)
             if len(options) == 1:
@@ -707,6 +722,7 @@ def _obtained(item: Item, variables: Mapping[str, Any], read: Mapping[str, Any])
         missing=tuple(item["scopes_missing"]),
         obtained_at=from_text(item["obtained_at"]),
         flow=item["flow"],
+        redirect_uri=item.get("redirect_uri"),
     )
 
 

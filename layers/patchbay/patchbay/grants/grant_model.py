@@ -87,6 +87,8 @@ class Grant:
     generation: int = 0
     attempts: int = 0
     origin: ClientOrigin = OF_ENDPOINT
+    redirect_uri: str | None = None
+    """That of the authorization; None for tokens that were pasted."""
     integration_id: str = ""
     renewed_by: RenewedBy | None = None
     obtained_at: datetime | None = None
@@ -135,7 +137,7 @@ _TIMES: Final = (
 )
 _PLAIN: Final = (
     *("organization_id", "endpoint_id", "incarnation", "generation", "attempts"),
-    *("integration_id", "renewed_by", "ends_are_fixed", "entered_token", "told"),
+    *("integration_id", "renewed_by", "ends_are_fixed", "entered_token", "told", "redirect_uri"),
 )
 SEALED_PARTS: Final = ("data_key", "binding", "nonce", "sealed")
 

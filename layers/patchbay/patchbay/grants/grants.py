@@ -165,7 +165,9 @@ class Grants:
                 grant=replace(grant, renewed_by=renewed_by) if grant else None,
                 first=_first(endpoint, recipe, renewed_by),
                 secrets=entered,
-                call=functools.partial(_call, renewal, endpoint, client),
+                call=functools.partial(
+                    _call, renewal, endpoint, client, grant.redirect_uri if grant else None
+                ),
             )
         need = _need(grant, values, now)
         if for_test and not recipe.needs_access_token:
@@ -252,6 +254,7 @@ class Grants:
         now: datetime,
         *,
         scopes_asked: Sequence[str] = (),
+        redirect_uri: str | None = None,
     ) -> Item:
         """The item of a new grant, for the transaction that connects its endpoint.
 
@@ -265,7 +268,8 @@ class Grants:
             tokens["refresh_token"] = issued.refresh_token
         first = _first(endpoint, recipe, how_renewed(recipe, (*tokens, *_OF_CLIENT)))
         asked = tuple(scopes_asked) or first.scopes_asked
-        grant = answered(replace(first, origin=origin, scopes_asked=asked), issued, now)
+        begun = replace(first, origin=origin, scopes_asked=asked, redirect_uri=redirect_uri)
+        grant = answered(begun, issued, now)
         sealed = self._vault.sealed_parts(scope_of(endpoint, endpoint.binding), tokens, now)
         return new_item(replace(grant, generation=1, attempts=1), sealed)
 
@@ -353,9 +357,13 @@ def _need(grant: Grant | None, values: Mapping[str, str], now: datetime) -> Need
 
 
 def _call(
-    renewal: "RenewalRecipe", endpoint: Endpoint, client: "OAuthClient", secrets: Mapping[str, str]
+    renewal: "RenewalRecipe",
+    endpoint: Endpoint,
+    client: "OAuthClient",
+    redirect_uri: str | None,
+    secrets: Mapping[str, str],
 ) -> "TokenCall":
-    return renewal.refresh(endpoint.variables, client, secrets=secrets)
+    return renewal.refresh(endpoint.variables, client, secrets=secrets, redirect_uri=redirect_uri)
 
 
 def _missing(stored: StoredSecrets, now: datetime) -> GrantUnusable:

@@ -105,6 +105,7 @@ class SessionAccounts:
             obtained.origin,
             obtained.obtained_at,
             scopes_asked=obtained.scopes_asked,
+            redirect_uri=obtained.redirect_uri,
         )
 
     def _application_scopes(
