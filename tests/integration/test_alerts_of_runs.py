@@ -252,8 +252,8 @@ def test_rules_fire_and_recover_by_runs_that_no_fold_has_counted(
 def test_a_success_in_the_tail_is_no_silence(tenant: Tenant, server: Provider) -> None:
     monitored(tenant, server.port, ["me"])
     create_rule(tenant, condition=STALE, channels=[BUS])
-    tick(this_minute())
     at = this_minute()
+    tick(at)
     evaluate(at + 4 * MINUTE)
     assert states(tenant) == []
     evaluate(at + 7 * MINUTE)
