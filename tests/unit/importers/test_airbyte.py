@@ -250,7 +250,7 @@ def test_no_check_is_made_up() -> None:
 def test_choices_are_each_there_once_and_many_take_no_time() -> None:
     many = [str(number) for number in range(60_000)]
     rule = {"type": "string", "enum": ["a", 1, True, "a", *many]}
-    began = time.monotonic()
+    began = time.process_time()
 
     [one] = airbyte.imported_from(
         {"sources": [connector({"type": "object", "properties": {"choice": rule}})]}
@@ -259,4 +259,4 @@ def test_choices_are_each_there_once_and_many_take_no_time() -> None:
     assert one.definition is not None
     choices = one.definition["variablesSchema"]["properties"]["choice"]["enum"]
     assert choices == ["a", 1, True, *many]
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -218,22 +218,22 @@ def test_a_check_that_is_a_text_is_no_stream() -> None:
 def test_an_expression_of_another_form_is_computed(path: str) -> None:
     document = manifest()
     document["definitions"]["bookings"]["retriever"]["requester"]["path"] = path
-    began = time.monotonic()
+    began = time.process_time()
 
     one = airbyte_manifest.imported_from(document, "source-bookings")
 
     assert "its check needs a value that is computed" in one.needs_code
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_pattern_that_takes_long_costs_its_default() -> None:
     document = manifest()
     form = document["spec"]["connection_specification"]["properties"]
     form["region"] |= {"pattern": "^(a+)+$", "default": "a" * 40 + "!"}
-    began = time.monotonic()
+    began = time.process_time()
 
     one = airbyte_manifest.imported_from(document, "source-bookings")
 
     assert "default" not in published(one)["variablesSchema"]["properties"]["region"]
     assert any("could take long" in note for note in one.notes)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -459,8 +459,8 @@ def test_an_answer_decides_no_host_of_others(host: str, hosts: str | None) -> No
     ],
 )
 def test_what_is_too_much_or_of_another_format_is_refused_soon(entry: dict[str, Any]) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     [one] = nango.imported_from({"x": {"auth_mode": "API_KEY", **entry}})
     assert one.refused
     assert len(one.refused) < 200
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

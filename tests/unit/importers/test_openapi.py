@@ -291,7 +291,7 @@ def test_a_get_of_many_parameters_is_no_check() -> None:
     """However many GETs share them."""
     shared = {"get": {}, "parameters": [{"required": False}] * 100_000}
     paths = {f"/users/{n}": {"$ref": "#/paths/~1users~10"} for n in range(1, 10_000)}
-    began = time.monotonic()
+    began = time.process_time()
     one = openapi.imported_from(document(paths={"/users/0": shared, **paths}))
     assert not one.has_check
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

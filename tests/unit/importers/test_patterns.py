@@ -37,6 +37,6 @@ def test_a_pattern_takes_a_text_or_could_take_long(
     "pattern", ["(a+)+$", "(a|a)*$", "(a*)*b", "a*a*a*$", "(a?){99}b", "(?:a+|b)+$", "(.*)(.*)b"]
 )
 def test_the_worst_texts_take_no_time(pattern: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     takes(pattern, "a" * 99 + "!")
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3

@@ -272,9 +272,9 @@ def test_a_variable_of_another_name_is_none_of_ours() -> None:
 
 
 def test_a_variable_without_an_end_is_refused_at_once() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     url = "https://api.rooms.example/{{" + " " * 20_000 + "/me"
     one = postman.imported_from(collection(request(url), request("{{host}}/me")))
     assert one.has_check
     assert any("has a variable without an end" in note for note in one.notes)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

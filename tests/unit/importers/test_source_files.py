@@ -46,11 +46,11 @@ def test_a_bomb_of_aliases_is_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
 
-    began = time.monotonic()
+    began = time.process_time()
     refused = refusal("\n".join(lines).encode())
 
     assert refused.message == "has more than 5000000 values"
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_circle_of_aliases_is_refused() -> None:
@@ -145,11 +145,11 @@ PAIRS = "\n".join(
     ],
 )
 def test_what_would_take_long_to_read_is_refused_soon(content: str, said: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     refused = refusal(content.encode())
 
     assert said in refused.message
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_merges_that_people_write_are_read() -> None:
