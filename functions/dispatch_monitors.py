@@ -19,7 +19,9 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
     survey, minute = deployment.pause_survey.read(), datetime.fromisoformat(event["time"])
     report_dispatch(deployment.dispatcher.dispatch(minute, pauses_are_marked=survey.is_done))
-    deployment.announcer.send_left_behind(utc_now())
     deployment.plans.drop_left_behind()
     deployment.plan_moves.go_on(utc_now(), seconds_left)
     deployment.pause_survey.go_on(survey, seconds_left)
+    # The only part that needs the bus comes last: nothing else waits for its outages. The parts
+    # before it leave it time.
+    deployment.announcer.send_left_behind(utc_now())

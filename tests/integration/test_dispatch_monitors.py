@@ -9,12 +9,14 @@ import pytest
 import dispatch_monitors
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.health_state import AnnouncementType
+from patchbay.connections.keys import drop_key
 from patchbay.deployment import Deployment
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
+from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.monitoring import (
@@ -137,6 +139,28 @@ def test_an_announcement_that_the_bus_does_not_accept_stays(
 
     Announcer(Table("IntegrationsTable"), "integrations", Out()).send_left_behind(utc_now())  # type: ignore[arg-type]  # a stand-in
     assert Table("IntegrationsTable").get(announcement.key) is not None
+
+
+def test_while_the_bus_is_out_edits_are_finished_all_the_same(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an announcement, and an edit whose editor died before it had dropped snapshots
+    table = Table("IntegrationsTable")
+    announcement = left_behind(tenant)
+    source_id = create_source(tenant)["id"]
+    mark = drop_key(source_id, 2)
+    table.write(Put({**mark._asdict(), "organization_id": tenant.organization_id}))
+    # When the bus is out, minute after minute
+    monkeypatch.setattr(Announcer, "_send", out)
+    with pytest.raises(TemporarilyUnavailable):
+        dispatch(this_minute())
+    # Then the edit is finished, and the announcement waits for the bus
+    assert table.get(mark) is None
+    assert table.get(announcement.key) is not None
+
+
+def out(*_: object) -> None:
+    raise TemporarilyUnavailable
 
 
 def test_a_dispatch_that_is_late_raises_an_alarm_and_says_by_how_much(

@@ -322,6 +322,24 @@ def test_each_route_leads_to_its_function_which_the_gateway_may_invoke(
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 1000
 
 
+def test_who_may_invoke_a_function_fits_into_its_policy(stack: Stack) -> None:
+    """Lambda: 20,480 characters, of which each route takes some 500.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    functions = stack.ids("AWS::Lambda::Function")
+    allowed = [one["FunctionName"] for one in stack.resources("AWS::Lambda::Permission").values()]
+    invoked = {one["Ref"] if "Ref" in one else one["Fn::GetAtt"][0] for one in allowed}
+    assert len(invoked) > 10
+    longest_name = 64
+    for name in invoked:
+        statements = policy(stack, functions[name])
+        # Names of functions may be longer in another stack
+        longer = len(statements) * (longest_name - len(functions[name]))
+        size = len(json.dumps(statements, separators=(",", ":"))) + longer
+        assert size < 20_480 * 0.9, (name, len(statements))
+
+
 def test_each_function_has_a_role_of_its_own_that_names_what_there_is(stack: Stack) -> None:
     functions, roles = stack.server.client("lambda"), stack.server.client("iam")
     used = []
