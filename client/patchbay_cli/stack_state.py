@@ -15,6 +15,9 @@ _LONG_WITHOUT_DATA: Final = timedelta(days=1)
 _MOST_SKEW_SECONDS: Final = 60
 _ENOUGH_CONCURRENCY: Final = 100
 _LARGEST_SHARE_OF_QUEUES: Final = 0.5
+LEAST_OF_QUEUES: Final = 78
+"""What events, monitors, and alert rules may take if `QueueConcurrency` is 0. Requested tests and
+notifications come on top, without a limit."""
 _ALARMS_OF_A_CALL: Final = 100
 _ENDS_OF_FAILURES: Final = ("DeadLetterQueue", "FailedRunQueue")
 
@@ -91,7 +94,7 @@ def capacity(stack: Stack) -> Iterator[Finding]:
     """Whether there is concurrency for what the stack may use."""
     found = stack.account.ask("lambda", "get_account_settings")["AccountLimit"]
     limit, free = found["ConcurrentExecutions"], found["UnreservedConcurrentExecutions"]
-    queues = int(stack.parameters.get("QueueConcurrency", "0"))
+    queues = int(stack.parameters.get("QueueConcurrency", "0")) or LEAST_OF_QUEUES
     if limit < _ENOUGH_CONCURRENCY:
         yield Finding(
             "concurrency",
@@ -107,7 +110,8 @@ def capacity(stack: Stack) -> Iterator[Finding]:
             WARNING,
             f"queues may take {queues} of the {limit} functions that may run at once",
             "little is left for requests",
-            "lower QueueConcurrency, or request a higher quota: docs/operating/concurrency.md",
+            "limit them by QueueConcurrency, or request a higher quota: "
+            "docs/operating/concurrency.md",
         )
     elif free < _ENOUGH_CONCURRENCY:
         yield Finding(

@@ -250,6 +250,9 @@ def test_a_topic_that_nobody_reads_is_found(server: MotoServer, stack: Stack) ->
         (1000, 900, "0", "ok"),
         (1000, 900, "1000", "warning"),
         (1000, 50, "0", "warning"),
+        # Without a limit of all, queues have limits of their own
+        (150, 150, "0", "warning"),
+        (150, 150, "50", "ok"),
     ],
 )
 def test_concurrency_is_compared_with_what_queues_take(
@@ -259,6 +262,12 @@ def test_concurrency_is_compared_with_what_queues_take(
     stack.parameters["QueueConcurrency"] = queues
     stack.account = Answering({"get_account_settings": {"AccountLimit": found}})
     assert [one.status for one in stack_state.capacity(stack)] == [status]
+
+
+def test_what_queues_take_without_a_limit_is_as_in_the_template() -> None:
+    shares = read_template()["Mappings"]["ConcurrencyOfQueues"]["0"]
+    limited = [shares[name] for name in ("Ingest", "Monitors", "Evaluations")]
+    assert sum(limited) == stack_state.LEAST_OF_QUEUES
 
 
 class Answering(AwsAccount):
