@@ -37,6 +37,8 @@ _OAUTH: Final = (
     "clientAuth",
     "tokenBodyFormat",
     "pkce",
+    "stateInExchange",
+    "redirectUriInRefresh",
     "capture",
     "lookup",
     "tokenResponse",

@@ -190,6 +190,7 @@ PROVIDERS: Final = {
         "project-management", ("developer.atlassian.com", "github.com/atlassian")
     ),
     "basecamp": Provider("project-management", ("github.com/basecamp",)),
+    "gitlab-oauth": Provider("developer-tools", ("docs.gitlab.com",)),
     "notion-oauth": Provider(
         "project-management", ("developers.notion.com", "github.com/makenotion")
     ),

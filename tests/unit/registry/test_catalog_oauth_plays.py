@@ -187,7 +187,7 @@ def recipe_of(entry: Entry) -> tuple[Recipe, dict[str, object]]:
     return recipe, {name: value for name, value in entered.items() if name not in captured}
 
 
-SELF_HOSTED: Final = {"mastodon": ("host",)}
+SELF_HOSTED: Final = {"mastodon": ("host",), "gitlab-oauth": ("host",)}
 """Servers that anybody runs: their application names the host that its secret is for."""
 
 
