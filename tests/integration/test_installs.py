@@ -463,6 +463,42 @@ def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> N
 
 
 @pytest.mark.enable_socket
+def test_the_requests_of_a_test_may_name_the_client(tenant: Tenant, authorizing: Provider) -> None:
+    # Given a provider that wants the id of the client in each request, as Twitch does
+    url = f"https://127.0.0.1:{authorizing.port}/me"
+    request = {"url": url, "headers": {"Client-Id": "{{secrets.client_id}}"}}
+    step = {"name": "whoami", "kind": "http", "request": request}
+    manifest = {"roles": ["source"], "checks": {"timeoutMs": 5000, "steps": [step]}}
+    publish_tracker(tenant, authorizing.port, manifest=manifest)
+    application = enter_application(tenant, authorizing)
+    client = end_user(tenant, integration="acme/tracker")
+    assert client.get("/v1/install").json["secrets"] == []
+    assert connect_account(client) == "connected"
+    # Then the tests have it before the connection is there, when it is made, and afterwards
+    before = client.post("/v1/install/test", {}).json
+    made = client.post("/v1/install/complete", {}).json
+    path = f"{tenant.connectors}/sources/{made['source']['id']}/test"
+    after = tenant.client.post(path, {}).json
+    assert [one["status"] for one in (before, made["test"], after)] == ["succeeded"] * 3
+    sent = [headers["client-id"] for path, headers in authorizing.requests if path == "/me"]
+    assert sent == [application["client_id"]] * 3
+    # And never the secret of the application
+    secret = {**request, "headers": {"X-Secret": "{{secrets.client_secret}}"}}
+    steps = [{**step, "request": secret}]
+    publish_tracker(
+        tenant,
+        authorizing.port,
+        slug="thief",
+        manifest={"roles": ["source"], "checks": {"timeoutMs": 5000, "steps": steps}},
+    )
+    enter_application(tenant, authorizing, integration="acme/thief")
+    client = end_user(tenant, integration="acme/thief")
+    assert connect_account(client) == "connected"
+    assert client.post("/v1/install/test", {}).json["status"] == "failed"
+    assert not any("x-secret" in headers for _, headers in authorizing.requests)
+
+
+@pytest.mark.enable_socket
 @pytest.mark.parametrize("is_wanted", [True, False])
 def test_a_provider_gets_again_what_it_wants_again(
     tenant: Tenant, authorizing: Provider, is_wanted: bool

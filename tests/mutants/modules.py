@@ -11,6 +11,7 @@ _TESTS: Final = {
     "egress.host_names": ("egress/test_host_names.py",),
     "egress.policy": ("egress/test_policy.py",),
     "egress.cookies": ("egress/test_cookies.py",),
+    "egress.public_suffixes": ("egress/test_public_suffixes.py",),
     "tenancy.access": ("tenancy/test_access.py",),
     "tenancy.quotas": ("tenancy/test_quotas.py",),
     "registry.reserved_publishers": ("registry/test_reserved_publishers.py",),

@@ -164,7 +164,15 @@ class ObtainedGrant:
     obtained_at: datetime
     flow: str
     redirect_uri: str | None = None
-    """None for one that an earlier release obtained."""
+    client_id: str | None = None
+    """Both are those of the authorization, and None for what an earlier release obtained."""
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """What steps may send before the grant is stored: the access token, and the id of the
+        client, which is public. What proves who asks goes to the token URL alone."""
+        token = {"access_token": self.issued.access_token}
+        return token | ({"client_id": self.client_id} if self.client_id else {})
 
     def fits(self, release: "Release", variables: Mapping[str, Any]) -> bool:
         """Whether an endpoint of this release with these variables may have the tokens: they go
@@ -468,6 +476,7 @@ class CodeFlow:
             "version": release.version,
             "application_of": flow.origin.organization_id,
             "redirect_uri": flow.item["redirect_uri"],
+            "client_id": flow.item["client_id"],
             "variables": compact(dict(exchanged.variables)).decode(),
             "captured": sorted(exchanged.captured),
             "scopes_asked": list(asked),
@@ -723,6 +732,7 @@ def _obtained(item: Item, variables: Mapping[str, Any], read: Mapping[str, Any])
         obtained_at=from_text(item["obtained_at"]),
         flow=item["flow"],
         redirect_uri=item.get("redirect_uri"),
+        client_id=item.get("client_id"),
     )
 
 

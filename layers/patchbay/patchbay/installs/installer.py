@@ -141,7 +141,7 @@ class Installer:
         else:
             secrets = self._creator.secrets_of(install.accepted)
         if obtained := install.obtained:
-            values = {**secrets, "access_token": obtained.issued.access_token}
+            values = {**secrets, **obtained.secrets}
             return StoredSecrets(endpoint, values, issued_at=obtained.obtained_at)
         return self._grants.look_at_new(endpoint, release, secrets, guard)
 
