@@ -72,6 +72,9 @@ class _Manifest:
             self._request(stream)
         except _NotPlain as why:
             draft.needs_code.append(str(why))
+        except ImportRefused as refused:
+            # Its form is still of use.
+            draft.notes.append(f"its check was left out: {refused}")
         add_whoami(draft)
         return draft.imported()
 
@@ -81,10 +84,18 @@ class _Manifest:
         named = (check / "stream_names").texts()
         if not named:
             raise _NotPlain("its check is no stream")
-        streams = [self._references.resolved(one) for one in (self._manifest / "streams").items()]
-        for stream in streams:
+        refused: ImportRefused | None = None
+        for one in (self._manifest / "streams").items():
+            try:
+                stream = self._references.resolved(one)
+            except ImportRefused as why:
+                # It may be another stream than the one that is looked for.
+                refused = why
+                continue
             if self._name(stream) == named[0]:
                 return self._parent(stream)
+        if refused is not None:
+            raise refused
         raise _NotPlain("its check names a stream that is made by code")
 
     def _name(self, stream: Place) -> object:
@@ -127,7 +138,7 @@ class _Manifest:
         method = (requester / "http_method").value or "GET"
         if str(method).upper() != "GET":
             raise _NotPlain(f"its check is a {str(method)[:10]}, which is not safe")
-        path_place = requester / "path"
+        path_place = self._references.resolved(requester / "path")
         path = parameters.get("path", "") if path_place.value is None else path_place.value
         path = self._text(Place(path, path_place.at), parameters)
         request: dict[str, Any] = {
@@ -155,6 +166,7 @@ class _Manifest:
         return {
             name: self._text(text, parameters)
             for name, text in self._references.resolved(place).members()
+            if text.value is not None
         }
 
     def _text(self, place: Place, parameters: dict[str, Any]) -> str:
@@ -170,6 +182,7 @@ class _Manifest:
                 return self._placeholder(_path(config))
             raise _NotPlain("its check needs a value that is computed")
 
+        place = self._references.resolved(place)
         if place.value is None:
             raise _NotPlain("its check has no URL")
         given = place.scalar()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -49,9 +50,11 @@ def source_of(description: str | None) -> str | None:
 
 
 def slug_of(name: str) -> str:
-    """A slug of letters, digits, and hyphens; `imported` for a name that has none of them."""
+    """A slug of letters, digits, and hyphens. A name in another script has none of them, and gets
+    one that follows from it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return _NOT_IN_SLUGS.sub("-", plain)[:MAX_SLUG].strip("-") or "imported"
+    slug = _NOT_IN_SLUGS.sub("-", plain)[:MAX_SLUG].strip("-")
+    return slug or f"imported-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:6]}"
 
 
 def one_line(text: str, limit: int) -> str:

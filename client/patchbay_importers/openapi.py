@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from patchbay_importers import safe_reads
 from patchbay_importers.credentials import header_key, oauth2, query_key
@@ -49,6 +50,7 @@ class _Document:
         self._draft = Draft(self._title, self._title, origin)
         self._query: dict[str, str] = {}
         self._scheme = ""
+        self._passed_over: list[str] = []
 
     def imported(self) -> Imported:
         draft = self._draft
@@ -119,11 +121,11 @@ class _Document:
         every = [name for name, _ in self._schemes().members()]
         refused = []
         for name in dict.fromkeys([*required, *every]):
-            if name not in every:
-                raise ImportRefused("/security", "names a scheme that is not declared")
             try:
+                if name not in every:
+                    raise _Inexpressible("it is not declared")
                 self._read_scheme(self._references.resolved(self._schemes() / name))
-            except _Inexpressible as why:
+            except (_Inexpressible, ImportRefused) as why:
                 refused.append(f"{name}: {why}")
                 continue
             self._scheme = name
@@ -169,8 +171,8 @@ class _Document:
                 continue
             flow = flows[name]
             is_code = name in ("authorizationCode", "accessCode")
-            token_url = (flow / "tokenUrl").text()
-            start = (flow / "authorizationUrl").text() if is_code else None
+            token_url = self._absolute((flow / "tokenUrl").text())
+            start = self._absolute((flow / "authorizationUrl").text()) if is_code else None
             for url in filter(None, (token_url, start)):
                 if not is_https(url):
                     raise ImportRefused(flow.at, "has a URL that is not https")
@@ -180,14 +182,25 @@ class _Document:
                     f"it asks for all {len(scopes)} scopes of the document: leave out what you do "
                     "not need"
                 )
-            return oauth2(token_url, start, scopes, (flow / "refreshUrl").text_or_none())
+            refresh_url = (flow / "refreshUrl").text_or_none()
+            return oauth2(token_url, start, scopes, refresh_url and self._absolute(refresh_url))
         raise _Inexpressible("it has no flow for a server")
+
+    def _absolute(self, url: str) -> str:
+        """A URL that may be relative: to the server, whose address may have variables."""
+        base = self._draft.base_url or ""
+        return url if "://" in url or "{{" in base else urljoin(f"{base}/", url)
 
     def _check(self) -> None:
         draft = self._draft
         if draft.auth.get("grantType"):
             draft.step("token", "oauth2_token", grant=draft.auth["grantType"])
         best = max(self._candidates(), key=lambda one: (one[0], -len(one[1]), one[1]), default=None)
+        if self._passed_over:
+            draft.notes.append(
+                f"{len(self._passed_over)} of its paths can't be read here, such as "
+                f"{self._passed_over[0]}"
+            )
         if best is None or not self._scheme:
             if self._scheme:
                 draft.notes.append("no GET of it asks for the credential without parameters")
@@ -209,15 +222,24 @@ class _Document:
             points = safe_reads.rank(path)
             if points < 0 or "{" in path or not path.startswith("/"):
                 continue
-            item = self._references.resolved(item)
-            operation = item / "get"
-            if not isinstance(operation.value, dict) or (operation / "deprecated").value:
+            try:
+                query = self._query_of(item)
+            except ImportRefused as refused:
+                # It may be in another file, or lead in a circle. Others are still there.
+                self._passed_over.append(str(refused))
                 continue
-            if not self._asks_for_credential(operation):
-                continue
-            query = self._needed(item, operation)
             if query is not None:
                 yield points - 40 * len(query), path, query
+
+    def _query_of(self, item: Place) -> dict[str, str] | None:
+        """What the GET of a path needs; None if it can't be the check."""
+        item = self._references.resolved(item)
+        operation = item / "get"
+        if not isinstance(operation.value, dict) or (operation / "deprecated").value:
+            return None
+        if not self._asks_for_credential(operation):
+            return None
+        return self._needed(item, operation)
 
     def _asks_for_credential(self, operation: Place) -> bool:
         security = operation / "security" if "security" in operation.value else None

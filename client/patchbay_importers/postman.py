@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from patchbay_importers import safe_reads
@@ -33,15 +33,32 @@ _PLAIN_HEADERS: Final = frozenset({"accept", "accept-language", "user-agent"})
 _VERSION: Final = re.compile(r"(?:[a-z0-9]+-)*version")
 _NOT_WRITTEN: Final = "%/?#[]@!$&'()*+,;=:~{}"
 
+_Way = tuple[str, str | None, str | None]
+"""A kind of credential; of a key, its name and place, too."""
+
 
 def imported_from(document: object) -> Imported:
     """The definition of a collection. Raises ImportRefused if the document is none."""
     place = Place(document)
+    # That is how Postman's own API answers with one.
+    if isinstance(document, dict) and "info" not in document and place / "collection":
+        place = place / "collection"
+        document = place.value
     if not isinstance(document, dict) or not isinstance(document.get("info"), dict):
         raise ImportRefused("", "must be an object with info and item, as Postman exports it")
     if "item" not in document:
-        raise ImportRefused("/item", "is missing")
+        raise ImportRefused((place / "item").at, "is missing")
     return _Collection(place).imported()
+
+
+class _Request(NamedTuple):
+    """A request whose address is known: `auth` is its own, or that of a folder around it."""
+
+    url: str
+    name: str
+    place: Place
+    auth: Place
+    is_get: bool
 
 
 class _Collection:
@@ -64,15 +81,38 @@ class _Collection:
                 draft.description = content
         requests = list(self._requests(self._collection, self._collection / "auth"))
         if not requests:
-            raise ImportRefused("/item", "has no request")
-        self._authenticate(next((auth for _, _, auth in requests if auth), Place(None)))
-        found = list(self._reads(requests))
-        bases = [url for url, _, _ in found] or [self._url(requests[0][1])]
-        draft.base_url = self._common(bases)
+            raise ImportRefused(self._items, "has no request")
+        usual = self._usual_credential(requests)
+        self._authenticate(usual)
+        found = list(self._addressed(requests))
+        reads = [one for one in found if one.is_get]
+        draft.base_url = self._common([one.url for one in reads or found])
         add_whoami(draft)
         if not draft.steps:
-            self._check(found)
+            way = _way(usual)
+            self._check([one for one in reads if way is None or _way(one.auth) == way])
         return draft.imported()
+
+    @property
+    def _items(self) -> str:
+        return (self._collection / "item").at
+
+    def _usual_credential(self, requests: list[tuple[str, Place, Place]]) -> Place:
+        """That of most requests, the first of them if as many have another one. A folder, and each
+        request, may have its own."""
+        kinds: dict[_Way, list[Place]] = {}
+        for _, _, auth in requests:
+            if way := _way(auth):
+                kinds.setdefault(way, []).append(auth)
+        if not kinds:
+            return Place(None)
+        usual = max(kinds.values(), key=len)[0]
+        if len(kinds) > 1:
+            name = str((usual / "type").value)[:20]
+            self._draft.notes.append(
+                f"of the {len(kinds)} credentials of its requests {name} was taken"
+            )
+        return usual
 
     def _known_addresses(self) -> Iterator[tuple[str, str]]:
         """Variables of the collection that are nothing but an address."""
@@ -84,31 +124,34 @@ class _Collection:
                     yield name, value.rstrip("/")
 
     def _requests(self, root: Place, auth: Place) -> Iterator[tuple[str, Place, Place]]:
-        """Name, request, and credential of each, whatever folders it is in."""
-        waiting = [(root / "item", auth, 0)]
+        """Name, request, and credential of each, whatever folders it is in, in their order."""
+        open_folders = [((root / "item").items(), auth)]
         count = 0
-        while waiting:
-            items, inherited, level = waiting.pop()
-            if level > MAX_FOLDERS:
-                raise ImportRefused(items.at, f"is in more than {MAX_FOLDERS} folders")
-            for item in items.items():
-                count += 1
-                if count > MAX_REQUESTS:
-                    raise ImportRefused("/item", f"has more than {MAX_REQUESTS} requests")
-                own = item / "auth" or inherited
-                if (item / "item").value is not None:
-                    waiting.append((item / "item", own, level + 1))
-                    continue
-                request = item / "request"
-                name = (item / "name").value
-                if isinstance(request.value, (dict, str)):
-                    chosen = request / "auth" or own
-                    yield name if isinstance(name, str) else "request", request, chosen
+        while open_folders:
+            items, inherited = open_folders[-1]
+            item = next(items, None)
+            if item is None:
+                open_folders.pop()
+                continue
+            count += 1
+            if count > MAX_REQUESTS:
+                raise ImportRefused(self._items, f"has more than {MAX_REQUESTS} requests")
+            own = item / "auth" or inherited
+            if (item / "item").value is not None:
+                if len(open_folders) > MAX_FOLDERS:
+                    raise ImportRefused(item.at, f"is in more than {MAX_FOLDERS} folders")
+                open_folders.append(((item / "item").items(), own))
+                continue
+            request = item / "request"
+            name = (item / "name").value
+            if isinstance(request.value, (dict, str)):
+                chosen = request / "auth" or own
+                yield name if isinstance(name, str) else "request", request, chosen
 
     def _authenticate(self, auth: Place) -> None:
         draft = self._draft
         kind = (auth / "type").text_or_none() or "noauth"
-        values = self._attributes(auth / kind)
+        values = _attributes(auth / kind)
         match kind:
             case "noauth":
                 draft.auth = {"type": "none"}
@@ -124,29 +167,19 @@ class _Collection:
                 else:
                     draft.auth = header_key(name, "")
             case "oauth2":
-                self._oauth(values, auth)
+                self._oauth(values)
             case _:
                 draft.needs_code.append(f"it authenticates by {kind[:20]}")
 
-    @staticmethod
-    def _attributes(place: Place) -> dict[str, str]:
-        """2.1 has a list of attributes, 2.0 an object."""
-        if isinstance(place.value, list):
-            pairs = [((one / "key").value, (one / "value").value) for one in place.items()]
-        else:
-            pairs = [(name, one.value) for name, one in place.members()]
-        return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
-
-    def _oauth(self, values: dict[str, str], auth: Place) -> None:
+    def _oauth(self, values: dict[str, str]) -> None:
         token_url = self._without_query(self._filled(values.get("accessTokenUrl", "")))
         start = self._without_query(self._filled(values.get("authUrl", "")))
-        if not is_https(token_url):
-            self._draft.auth = header_key("Authorization", "Bearer")
-            self._draft.notes.append("it has no URL for tokens: an access token is pasted")
-            return
         has_flow = values.get("grant_type", "authorization_code").startswith("authorization_code")
-        if has_flow and not is_https(start):
-            raise ImportRefused(auth.at, "has no https URL where a person agrees")
+        if not is_https(token_url) or (has_flow and not is_https(start)):
+            self._draft.auth = header_key("Authorization", "Bearer")
+            what = "where a person agrees" if is_https(token_url) else "for tokens"
+            self._draft.notes.append(f"it has no https URL {what}: an access token is pasted")
+            return
         scopes = [
             scope
             for scope in _VARIABLE.sub("", values.get("scope", "")).split()
@@ -160,20 +193,21 @@ class _Collection:
             self._draft.notes.append("the query of its OAuth URL was left out: it may be a key")
         return base
 
-    def _reads(self, requests: list[tuple[str, Place, Place]]) -> Iterator[tuple[str, str, Place]]:
-        """The GETs: URL, name, request."""
-        for name, request, _ in requests:
-            if str((request / "method").value or "GET").upper() == "GET":
-                try:
-                    yield self._url(request), name, request
-                except ImportRefused as refused:
-                    self._draft.notes.append(f"a request was left out: {refused}")
+    def _addressed(self, requests: list[tuple[str, Place, Place]]) -> Iterator[_Request]:
+        """Those with an address that can be read."""
+        for name, request, auth in requests:
+            is_get = str((request / "method").value or "GET").upper() == "GET"
+            try:
+                yield _Request(self._url(request), name, request, auth, is_get)
+            except ImportRefused as refused:
+                self._draft.notes.append(f"a request was left out: {refused}")
 
     def _url(self, request: Place) -> str:
         """The address without its query, with variables of ours."""
         url = request / "url" if isinstance(request.value, dict) else request
-        raw = url.value if isinstance(url.value, str) else (url / "raw").text()
-        address = self._filled(raw.partition("?")[0].partition("#")[0])
+        address = self._filled(_raw(url).partition("?")[0].partition("#")[0])
+        if not address:
+            raise ImportRefused(url.at, "is empty")
         if "{{" in _VARIABLE.sub("", address):
             raise ImportRefused(url.at, "has a variable without an end")
         if "@" in address.partition("://")[2].partition("/")[0]:
@@ -206,15 +240,25 @@ class _Collection:
             before, found, after = url.partition("://")
             start = f"{before}://{after.partition('/')[0]}" if found else url.partition("/")[0]
             starts[start] = starts.get(start, 0) + 1
-        best = max(starts, key=lambda start: (starts[start], start))
         if len(starts) > 1:
             self._draft.notes.append(f"its requests have {len(starts)} addresses, one was taken")
-        return shaped_url(best, self._draft, "/item")
+        # One that can't be a base may be that of most: `{{host}}{{path}}`.
+        usual_first = sorted(starts, key=lambda start: (starts[start], start), reverse=True)
+        base = next(filter(None, map(self._shaped, usual_first)), None)
+        if base is None:
+            raise ImportRefused(self._items, "has no request with an absolute URL")
+        return base
 
-    def _check(self, found: list[tuple[str, str, Place]]) -> None:
+    def _shaped(self, start: str) -> str | None:
+        try:
+            return shaped_url(start, self._draft, self._items)
+        except ImportRefused:
+            return None
+
+    def _check(self, found: list[_Request]) -> None:
         draft = self._draft
         best: tuple[int, str, str, Place] | None = None
-        for url, name, request in found:
+        for url, name, request, _, _ in found:
             path = url.removeprefix(str(draft.base_url))
             points = safe_reads.rank(path)
             if points < 0 or path == url or not self._has_credential(request):
@@ -281,3 +325,43 @@ class _Collection:
         kept = {name for name in self._draft.variables if f"{{{{variables.{name}}}}}" in used}
         self._draft.variables = {n: r for n, r in self._draft.variables.items() if n in kept}
         self._draft.required = sorted(kept)
+
+
+def _attributes(place: Place) -> dict[str, str]:
+    """2.1 has a list of attributes, 2.0 an object."""
+    if isinstance(place.value, list):
+        pairs = [((one / "key").value, (one / "value").value) for one in place.items()]
+    else:
+        pairs = [(name, one.value) for name, one in place.members()]
+    return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
+
+
+def _way(auth: Place) -> _Way | None:
+    """How a request sends its credential, whose value does not matter; None if it has none, or
+    one that can't be read."""
+    kind = (auth / "type").value
+    if not isinstance(kind, str) or kind == "noauth":
+        return None
+    try:
+        values = _attributes(auth / kind) if kind == "apikey" else {}
+    except ImportRefused:
+        return None
+    return kind, values.get("key"), values.get("in")
+
+
+def _raw(url: Place) -> str:
+    """An address as text. `raw` may be missing, where its parts are there."""
+    if isinstance(url.value, str):
+        return url.value
+    if (url / "raw").value is not None or not url / "host":
+        return (url / "raw").text()
+    host, path = url / "host", url / "path"
+    scheme = (url / "protocol").text_or_none()
+    port = (url / "port").text_or_none()
+    parts = [
+        f"{scheme}://" if scheme else "",
+        host.value if isinstance(host.value, str) else ".".join(host.texts()),
+        f":{port}" if port else "",
+    ]
+    inner = path.value if isinstance(path.value, str) else "/".join(path.texts())
+    return "".join(parts) + (f"/{inner.lstrip('/')}" if inner else "")

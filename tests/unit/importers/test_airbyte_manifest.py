@@ -176,14 +176,40 @@ def test_what_is_done_by_code_is_said_and_leaves_the_form(
     published(one)
 
 
-def test_a_circle_of_references_is_refused_at_its_place() -> None:
+def test_a_circle_of_references_is_named_at_its_place_and_the_form_is_kept() -> None:
     document = manifest()
     document["definitions"] |= {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}
     document["streams"] = ["#/definitions/a"]
 
-    with pytest.raises(ImportRefused, match="a circle") as caught:
-        airbyte_manifest.imported_from(document, "x")
-    assert caught.value.place.startswith("/definitions/")
+    one = airbyte_manifest.imported_from(document, "x")
+
+    assert not one.has_check
+    [note] = [note for note in one.notes if "a circle" in note]
+    assert note.startswith("its check was left out: /definitions/")
+    assert published(one)["variablesSchema"]["properties"].keys() == {"region"}
+
+
+def test_a_circle_in_another_stream_is_no_matter() -> None:
+    document = manifest()
+    document["definitions"]["a"] = {"$ref": "#/definitions/a"}
+    document["streams"].insert(0, "#/definitions/a")
+
+    assert airbyte_manifest.imported_from(document, "x").has_check
+
+
+def test_a_reference_may_stand_for_a_text() -> None:
+    document = manifest(
+        url_base={"$ref": "#/definitions/linked/url_base"},
+        request_headers={"X-Version": {"$ref": "#/definitions/linked/version"}, "X-None": None},
+    )
+    document["definitions"]["linked"] = {
+        "url_base": "https://{{ config['region'] }}.bookings.example/v2",
+        "version": "3",
+    }
+
+    [step] = steps_of(published(airbyte_manifest.imported_from(document, "x")))
+    assert step["request"]["url"] == "https://{{variables.region}}.bookings.example/v2/bookings"
+    assert step["request"]["headers"] == {"X-Version": "3"}
 
 
 @pytest.mark.parametrize(
@@ -193,13 +219,15 @@ def test_a_circle_of_references_is_refused_at_its_place() -> None:
         ("#/definitions/none", "is not in the document"),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_refused(reference: str, said: str) -> None:
+def test_a_reference_that_leads_nowhere_is_named(reference: str, said: str) -> None:
     document = manifest()
     document["streams"] = [{"$ref": reference}]
 
-    with pytest.raises(ImportRefused, match=said) as caught:
-        airbyte_manifest.imported_from(document, "x")
-    assert caught.value.place == "/streams/0"
+    one = airbyte_manifest.imported_from(document, "x")
+
+    assert not one.has_check
+    [note] = [note for note in one.notes if said in note]
+    assert note.startswith("its check was left out: /streams/0: ")
 
 
 @pytest.mark.parametrize("document", [None, [], {"version": 1}, {"check": {}}])

@@ -464,3 +464,12 @@ def test_what_is_too_much_or_of_another_format_is_refused_soon(entry: dict[str, 
     assert one.refused
     assert len(one.refused) < 200
     assert time.process_time() - began < 5
+
+
+def test_names_in_other_scripts_have_slugs_of_their_own() -> None:
+    document = {name: {"auth_mode": "API_KEY"} for name in ("日本", "中国", "Связь")}
+
+    slugs = [published(one)["slug"] for one in nango.imported_from(document)]
+
+    assert len({*slugs}) == 3
+    assert slugs == [published(one)["slug"] for one in nango.imported_from(document)]

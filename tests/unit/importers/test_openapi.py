@@ -203,6 +203,66 @@ def test_schemes_that_cannot_be_expressed_need_code() -> None:
 
 
 @pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ({"type": "apiKey", "in": "header"}, "/components/securitySchemes/key/name"),
+        ({"$ref": "#/components/securitySchemes/key"}, "or a circle"),
+        ({"$ref": "other.yaml#/x"}, "refers to another document"),
+        (
+            {
+                "type": "oauth2",
+                "flows": {"clientCredentials": {"tokenUrl": "http://a.example", "scopes": {}}},
+            },
+            "has a URL that is not https",
+        ),
+    ],
+)
+def test_a_scheme_that_is_wrong_is_named_and_the_next_one_taken(scheme: Any, said: str) -> None:
+    alone = openapi.imported_from(with_scheme(scheme))
+    assert said in alone.needs_code[0]
+    assert not alone.has_check
+
+    bearer = {"type": "http", "scheme": "bearer"}
+    both = openapi.imported_from(
+        document(
+            security=[{"key": []}, {"none_of_them": []}, {"bearer": []}],
+            components={"securitySchemes": {"key": scheme, "bearer": bearer}},
+        )
+    )
+    assert published(both)["authConfig"]["authValuePrefix"] == "Bearer"
+    assert both.has_check
+
+
+def test_urls_of_oauth_may_be_relative_to_the_server() -> None:
+    flow = {"tokenUrl": "/oauth/token", "authorizationUrl": "authorize", "scopes": {}}
+    one = openapi.imported_from(
+        with_scheme({"type": "oauth2", "flows": {"authorizationCode": flow}})
+    )
+
+    auth = published(one)["authConfig"]
+    assert auth["tokenUrl"] == "https://api.parcels.example/oauth/token"
+    assert auth["authorizationUrl"] == "https://api.parcels.example/v1/authorize"
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"$ref": "paths/me.yaml"}, "refers to another document"),
+        ({"$ref": "#/paths/~1me"}, "or a circle"),
+        (
+            {"get": {"parameters": [{"$ref": "#/components/parameters/none"}]}},
+            "not in the document",
+        ),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_passed_over(item: Any, said: str) -> None:
+    one = openapi.imported_from(document(paths={"/me": item, "/users": {"get": {}}}))
+
+    assert [step["name"] for step in steps_of(published(one))] == ["GET /users"]
+    assert [note for note in one.notes if said in note]
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
         (None, "must be an object with openapi, or swagger"),
@@ -211,19 +271,6 @@ def test_schemes_that_cannot_be_expressed_need_code() -> None:
         (document(servers=[{"url": "/v1"}]), "/servers/0/url: is no absolute URL: say --server"),
         (document(servers={}), "/servers: must be a list"),
         (document(info={"title": 3}), "/info/title: must be a string"),
-        (document(security=[{"other": []}]), "/security: names a scheme that is not declared"),
-        (with_scheme({"type": "apiKey", "in": "header"}), "/components/securitySchemes/key/name"),
-        (with_scheme({"$ref": "#/components/securitySchemes/key"}), "or a circle"),
-        (with_scheme({"$ref": "other.yaml#/x"}), "refers to another document"),
-        (
-            with_scheme(
-                {
-                    "type": "oauth2",
-                    "flows": {"clientCredentials": {"tokenUrl": "http://a.example", "scopes": {}}},
-                }
-            ),
-            "has a URL that is not https",
-        ),
         (document(paths=[]), "/paths: must be an object"),
         ({"swagger": "2.0", "info": {"title": "x"}}, "/host: is missing: say --server"),
     ],

@@ -127,6 +127,10 @@ def test_an_address_that_is_a_variable_without_a_value_is_the_customers() -> Non
             {"type": "oauth2", "scopes": ["a", "b"]},
         ),
         ({"type": "oauth2", "oauth2": []}, {"type": "api_key"}),
+        (
+            {"type": "oauth2", "oauth2": {"accessTokenUrl": "https://login.example.com/t"}},
+            {"type": "api_key"},
+        ),
     ],
 )
 def test_kinds_of_credentials(auth: dict[str, Any], config: dict[str, Any]) -> None:
@@ -160,16 +164,9 @@ def test_a_known_host_has_a_check_of_our_own() -> None:
         (collection(info={"name": 3}), "/info/name: must be a string"),
         (collection(item={"a": 1}), "/item: must be a list"),
         (collection(request("{{host}}/me"), variable="x"), "/variable: must be a list"),
-        (
-            collection(
-                request("{{host}}/me"),
-                auth={
-                    "type": "oauth2",
-                    "oauth2": {"accessTokenUrl": "https://login.example.com/t"},
-                },
-            ),
-            "/auth: has no https URL where a person agrees",
-        ),
+        (collection(request("")), "/item: has no request with an absolute URL"),
+        (collection(request("{{a}}{{b}}/me")), "/item: has no request with an absolute URL"),
+        ({"collection": {"info": {"name": "x"}}}, "/collection/item: is missing"),
     ],
 )
 def test_a_wrong_collection_is_refused_at_its_place(given: object, said: str) -> None:
@@ -278,3 +275,90 @@ def test_a_variable_without_an_end_is_refused_at_once() -> None:
     assert one.has_check
     assert any("has a variable without an end" in note for note in one.notes)
     assert time.process_time() - began < 5
+
+
+def test_the_check_is_sent_with_the_credential_of_the_definition() -> None:
+    # Given a collection whose folders have credentials of their own
+    basic = {"type": "basic", "basic": [{"key": "username", "value": "u"}]}
+    one = postman.imported_from(
+        collection(
+            {"name": "Admin", "auth": basic, "item": [request("{{host}}/users/me", name="admin")]},
+            {"name": "Public", "auth": {"type": "noauth"}, "item": [request("{{host}}/account")]},
+            request("{{host}}/rooms", name="rooms"),
+            request("{{host}}/rooms/list"),
+        )
+    )
+
+    # Then most requests say which it is, and the check is one of them
+    definition = published(one)
+    assert definition["authConfig"]["authValuePrefix"] == "Bearer"
+    assert [step["name"] for step in steps_of(definition)] == ["rooms"]
+    assert "of the 2 credentials of its requests bearer was taken" in one.notes
+
+
+def test_keys_in_different_places_are_different_credentials() -> None:
+    def key(header: str) -> dict[str, Any]:
+        attributes = [{"key": "key", "value": header}, {"key": "value", "value": KEY}]
+        return {"type": "apikey", "apikey": attributes}
+
+    one = postman.imported_from(
+        collection(
+            request("{{host}}/users/me", name="other", auth=key("X-Other")),
+            request("{{host}}/rooms", name="rooms", auth=key("X-Key")),
+            request("{{host}}/beds", auth=key("X-Key")),
+        )
+    )
+
+    definition = published(one)
+    assert definition["authConfig"]["authHeaderName"] == "X-Key"
+    assert [step["name"] for step in steps_of(definition)] != ["other"]
+
+
+@pytest.mark.parametrize(
+    "auth", [{"type": 5}, {"type": ["basic"]}, {"type": "apikey", "apikey": 3}, {"basic": []}]
+)
+def test_a_credential_that_can_not_be_read_is_that_of_no_check(auth: Any) -> None:
+    odd = request("{{host}}/users/me", name="odd", auth=auth)
+    one = postman.imported_from(collection(odd, request("{{host}}/rooms", name="rooms")))
+
+    definition = published(one)
+    assert definition["authConfig"]["authValuePrefix"] == "Bearer"
+    assert [step["name"] for step in steps_of(definition)] == ["rooms"]
+
+
+def test_a_credential_for_each_request_takes_no_long_time() -> None:
+    items = [
+        request(f"{{{{host}}}}/r{n}", auth={"type": "apikey", "apikey": {"key": f"X-{n}"}})
+        for n in range(postman.MAX_REQUESTS)
+    ]
+    began = time.process_time()
+
+    assert postman.imported_from(collection(*items)).definition
+    assert time.process_time() - began < 10
+
+
+def test_odd_addresses_are_left_out_and_the_others_are_read() -> None:
+    whole = {"protocol": "https", "host": ["api", "rooms", "example"], "path": ["v1", "me"]}
+    one = postman.imported_from(
+        collection(
+            request("", method="POST"),
+            request({"raw": ""}),
+            request(None),
+            request("{{a}}{{b}}/me"),
+            request("{{a}}{{b}}/you"),
+            request(whole, name="me"),
+        )
+    )
+
+    definition = published(one)
+    assert definition["manifest"]["baseUrl"] == "https://api.rooms.example"
+    assert [step["request"]["url"] for step in steps_of(definition)] == [
+        "https://api.rooms.example/v1/me"
+    ]
+    assert "a request was left out: /item/1/request/url: is empty" in one.notes
+
+
+def test_a_collection_as_the_api_of_postman_answers_it_is_one() -> None:
+    one = postman.imported_from({"collection": collection(request("{{host}}/me"))})
+
+    assert one.has_check
