@@ -82,7 +82,9 @@ def apply(
     from patchbay_cli.applying.extras import deletions
     from patchbay_cli.applying.folder import FolderRefused, read_folder
     from patchbay_cli.applying.new_secrets import NewSecrets
-    from patchbay_cli.applying.planning import planned
+    from patchbay_cli.applying.planning import needed_room, planned
+    from patchbay_cli.json_files import FileProblem
+    from patchbay_cli.quota_room import shortages
 
     try:
         wanted = read_folder(folder)
@@ -91,6 +93,8 @@ def apply(
     secrets = NewSecrets(secrets_to)
     deployment = Deployment(run.client, run.organization_id, run.caller, at_once=at_once)
     plan = planned(wanted, deployment, lambda: run.space(space), secrets)
+    short = shortages(run.client, run.organization_id, needed_room(plan, deployment))
+    plan.missing += [FileProblem(str(folder), "", message) for message in short]
     pruned = list(deletions(plan.extras, deployment)) if prune else []
     changes = [*plan.changes, *pruned]
     _show(run.output, plan, pruned)

@@ -15,12 +15,17 @@ from patchbay_cli.bulk import Bulk, Outcome, at_once_option, max_error_rate_opti
 from patchbay_cli.command import space_option
 from patchbay_cli.engine import has_engine
 from patchbay_cli.exits import Exit
-from patchbay_cli.run import Run
+from patchbay_cli.quota_room import shortages
+from patchbay_cli.run import CommandFailed, Run
 
 if TYPE_CHECKING:
     from patchbay_importers.imported import Imported
 
-_COUNTED: Final = ("published", "draft", "not imported")
+_NOT_TRIED: Final = "not tried"
+_FAILED: Final = "failed"
+_ALWAYS_COUNTED: Final = ("published", "draft", "not imported")
+_COUNTED: Final = (*_ALWAYS_COUNTED, _FAILED, _NOT_TRIED)
+_LONGEST_NAME: Final = 60
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Result:
 
     @property
     def incomplete(self) -> bool:
-        return self.state == "not imported" or "kept" in self.actions or self.error is not None
+        return self.state in ("not imported", _FAILED, _NOT_TRIED) or "kept" in self.actions
 
     def document(self) -> dict[str, Any]:
         definition = self.imported.definition
@@ -73,8 +78,9 @@ class Result:
 
     def row(self) -> tuple[str, ...]:
         definition = self.imported.definition
+        name = self.imported.name
         return (
-            self.imported.name,
+            name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
             self.state,
             "" if definition is None else "yes" if self.imported.has_check else "no check",
             "needs code" if self.imported.needs_code else "",
@@ -142,9 +148,18 @@ def import_definitions(run: Run, found: Iterable[Imported], wanted: Wanted) -> E
     if wanted.out is not None:
         _write(Path(wanted.out), results)
         _judge(results)
-    rest = 0
     if wanted.drafts:
-        rest = _make_drafts(run, [one for one in results if one.imported.definition], wanted)
+        try:
+            _make_drafts(run, [one for one in results if one.imported.definition], wanted)
+        except KeyboardInterrupt:
+            # What was done until then is not lost for who has to go on.
+            _report(run, results, wanted)
+            raise
+    return _report(run, results, wanted)
+
+
+def _report(run: Run, results: Sequence[Result], wanted: Wanted) -> Exit:
+    """Say what happened to each definition, and how many there are of each kind."""
     if run.output.as_json:
         for one in results:
             run.output.record(one.document())
@@ -152,11 +167,9 @@ def import_definitions(run: Run, found: Iterable[Imported], wanted: Wanted) -> E
         run.output.table(
             ["NAME", "STATE", "CHECK", "CODE", "DONE", "PROBLEM"], [one.row() for one in results]
         )
-    if rest:
-        run.output.note(f"Stopped: too many have failed. {rest} were not tried.")
     _summarize(run, results, wanted)
     unpublished = wanted.publish and any(one.state == "draft" for one in results)
-    incomplete = unpublished or rest or any(one.incomplete for one in results)
+    incomplete = unpublished or any(one.incomplete for one in results)
     return Exit.FAILED if incomplete or not results else Exit.DONE
 
 
@@ -204,13 +217,22 @@ def _judge(results: Sequence[Result]) -> None:
             ]
 
 
-def _make_drafts(run: Run, results: Sequence[Result], wanted: Wanted) -> int:
-    """Make or update the drafts, and return how many were not tried."""
+def _make_drafts(run: Run, results: Sequence[Result], wanted: Wanted) -> None:
+    """Make or update the drafts. Raises `CommandFailed` before the first if there is no room for
+    all of them."""
     from patchbay_cli.import_drafts import Drafts
 
     space = run.client.spaces.get(slug=run.space(wanted.space))
     client = run.client.with_options(max_retries=0)
     drafts = Drafts(client, space.id, wanted.publisher, publish=wanted.publish)
+    needed = drafts.needed(one.imported.definition or {} for one in results)
+    if short := shortages(run.client, space.organization_id, needed):
+        raise CommandFailed(
+            f"nothing was done: {'; '.join(short)}. Choose some of the list, or ask the operator "
+            "for a higher limit"
+        )
+    for one in results:
+        one.state = _NOT_TRIED
 
     def bring(result: Result) -> Outcome:
         return Outcome(True, "done", drafts.bring(result.imported.definition or {}))
@@ -219,20 +241,25 @@ def _make_drafts(run: Run, results: Sequence[Result], wanted: Wanted) -> int:
     for one, outcome in bulk.outcomes(results):
         run.output.progress(f"{bulk.count} of {len(results)}")
         if not outcome.done:
-            one.error = outcome.details
+            one.error, one.state = outcome.details, _FAILED
             one.actions.append("failed")
             continue
         done = outcome.details
         one.actions += done["actions"]
         one.state, one.id, one.problems = done["state"], done["id"], done["problems"]
         one.notes += done["notes"]
-    return len(results) - bulk.count
+    if bulk.stopped:
+        run.output.note("Stopped: too many have failed.")
 
 
 def _summarize(run: Run, results: Sequence[Result], wanted: Wanted) -> None:
     """How many there are of each, on standard error."""
     counts = Counter(one.state for one in results)
-    said = [f"{counts[state]} {state}" for state in _COUNTED]
+    said = [
+        f"{counts[state]} {state}"
+        for state in _COUNTED
+        if counts[state] or state in _ALWAYS_COUNTED
+    ]
     converted = [one for one in results if one.imported.definition is not None]
     said += [
         f"{sum(bool(one.problems) for one in converted)} with problems",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from patchbay_cli.applying.differences import merge_patch
@@ -29,6 +29,10 @@ class Drafts:
         patient = client.with_options(max_retries=5)
         listed = patient.integrations.list(publisher=publisher, limit=100)
         self._ids = {one.slug: one.id for one in listed}
+
+    def needed(self, definitions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+        """How much of which quota the definitions take that have no draft yet."""
+        return {"integrations": sum(one["slug"] not in self._ids for one in definitions)}
 
     def bring(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Make or update the draft, and publish it if that is wanted and possible. Raises

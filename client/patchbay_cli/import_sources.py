@@ -5,10 +5,11 @@ Each reads one file of yours, on this machine, and hands what it found to `impor
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,8 +25,23 @@ _FILE = click.argument("file")
 _ONLY = click.option(
     "--only", metavar="NAMES", help="Only these, separated by commas, such as slack,hubspot."
 )
+_SLUG_SHAPE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def _slug(_: click.Context, __: click.Parameter, slug: str | None) -> str | None:
+    """A slug becomes the name of a file, so it is one before anything is written."""
+    if slug is not None and not _SLUG_SHAPE.fullmatch(slug):
+        raise click.BadParameter(
+            "must have 1 to 63 lower-case letters, digits, and hyphens, none at the ends."
+        )
+    return slug
+
+
 _SLUG = click.option(
-    "--slug", metavar="SLUG", help="The slug of the definition, not that of its name."
+    "--slug",
+    metavar="SLUG",
+    callback=_slug,
+    help="The slug of the definition, not that of its name.",
 )
 
 

@@ -45,8 +45,9 @@ class Applying:
         )
 
     def __call__(self, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
-        """What it printed."""
-        return _ended(self.start(*arguments), code)
+        """What it printed, without what the folder does not have: the tenant has another space."""
+        printed = _ended(self.start(*arguments), code)
+        return [one for one in printed if one.get("action") != "none"]
 
     def things(self) -> dict[str, list[str]]:
         """The names of all that there is."""

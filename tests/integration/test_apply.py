@@ -17,7 +17,9 @@ from patchbay_cli.program import main
 from patchbay_sdk import Request, Response
 
 from local.paths import CATALOG
+from patchbay.platform.dynamodb import Table
 from patchbay.platform.masked_url import masked_url
+from patchbay.tenancy.quotas import SPACE_QUOTA, Quotas
 from tests.integration.api import Client
 from tests.integration.conftest import Tenant
 from tests.integration.deployment_folder import DEFINITION, edited, write, write_folder
@@ -156,8 +158,8 @@ def test_an_empty_deployment_becomes_what_the_folder_says(
     wire.sent.clear()
     again = apply("--yes", "--secrets-to", str(secrets))
     assert (again.code, wire.writes) == (0, [])
-    assert again.out == ""
-    assert "Plan: 6 unchanged" in again.err
+    assert again.out == "? space acme is not in the folder; a space is never deleted\n"
+    assert "Plan: 6 unchanged, 1 not in the folder" in again.err
 
 
 def test_the_catalog_is_published_once(
@@ -888,20 +890,56 @@ def test_the_key_of_another_deployment_is_not_overwritten(
 
 
 def test_who_may_only_read_may_plan_and_no_more(
-    tenant: Tenant, folder: Path, apply: Callable[..., Ran], wire: Wire
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], wire: Wire
 ) -> None:
-    edited(folder / "organization.json", lambda one: one.pop("api_keys"))
+    # Given a difference, whose author only those that manage may know
+    edited(applied / "spaces/production.json", lambda one: one.update(name="Live"))
     issued = tenant.client.post(
         f"/v1/organizations/{tenant.organization_id}/api-keys",
         {"name": "reader", "permissions": ["platform.integration.read"]},
     )
-    options = ("--secrets-to", str(folder.parent / "secrets"))
+    wire.sent.clear()
 
-    assert apply("--plan", *options, key=issued.json["key"]).code == 6
-    ran = apply("--yes", *options)
+    planned = apply("--plan", key=issued.json["key"])
+    assert (planned.code, wire.writes) == (6, [])
+    assert '/name: "Production" → "Live"' in planned.out
+    assert "drift is not told: this key may not read the audit trail" in planned.err
+    assert "API keys are not compared: this key may not read them" in planned.err
 
+    ran = apply("--yes", "--secrets-to", str(applied.parent / "secrets"))
     assert (ran.code, wire.writes) == (1, [])
     assert "does not have the permission platform.integration.manage" in ran.err
+
+
+def test_what_there_is_no_room_for_is_said_before_anything_is_done(
+    tenant: Tenant,
+    folder: Path,
+    apply: Callable[..., Ran],
+    wire: Wire,
+    integrations_table: Table,
+) -> None:
+    quotas = Quotas.without_limits(integrations_table)
+    quotas.set_limit(tenant.organization_id, SPACE_QUOTA, 1)
+
+    ran = apply("--yes", "--secrets-to", str(folder.parent / "secrets"))
+
+    assert (ran.code, wire.writes) == (1, [])
+    assert (
+        f"{folder}: 1 more spaces are needed, and there is room for 0: 1 of 1 are used" in ran.err
+    )
+
+
+def test_a_space_whose_file_is_gone_or_has_another_name_is_listed_and_stays(
+    tenant: Tenant, applied: Path, apply: Callable[..., Ran], wire: Wire
+) -> None:
+    (applied / "spaces/production.json").rename(applied / "spaces/live.json")
+    wire.sent.clear()
+
+    ran = apply("--plan", "--prune", "--secrets-to", str(applied.parent / "secrets"))
+
+    assert "+ space live" in ran.out
+    assert "? space production is not in the folder; a space is never deleted" in ran.out
+    assert tenant.client.get("/spaces/production").status == 200
 
 
 def test_permissions_are_a_set(folder: Path, apply: Callable[..., Ran], wire: Wire) -> None:
@@ -918,8 +956,10 @@ def test_permissions_are_a_set(folder: Path, apply: Callable[..., Ran], wire: Wi
 
 def test_a_file_at_the_wrong_place_is_named(applied: Path, apply: Callable[..., Ran]) -> None:
     names = ["organizations.json", "space/main.json", "integrations/crm/definition.json"]
+    names += ["integrations/OLD.JSON", "spaces/production.yaml"]
     for name in names:
         write(applied / name, {})
+    write(applied / "README.md", {})
     write(applied / ".idea/settings.json", {})
 
     ran = apply("--plan")

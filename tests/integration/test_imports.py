@@ -1,14 +1,18 @@
 """`patchbay import` with the API: drafts that it made are updated, and nothing else is."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from patchbay_cli.import_drafts import Drafts
 from patchbay_cli.profiles import FOLDER_VARIABLE, KEY_VARIABLE, URL_VARIABLE
 from patchbay_cli.program import main
 
+from patchbay.platform.dynamodb import Table
+from patchbay.registry.quotas import INTEGRATION_QUOTA
+from patchbay.tenancy.quotas import Quotas
 from tests.integration.conftest import Tenant
 from tests.integration.served_api import served_api
 
@@ -43,12 +47,14 @@ class CommandLine:
     def __init__(self, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
         self._capsys = capsys
         self._file = folder / "providers.yaml"
+        self.err = ""
 
     def __call__(self, providers: str, *options: str, code: int = 0) -> list[dict[str, Any]]:
         self._file.write_text(providers)
         self._capsys.readouterr()
         ended = main(["import", "nango", str(self._file), "--json", *options])
         said = self._capsys.readouterr()
+        self.err = said.err
         assert ended == code, said
         return [json.loads(line) for line in said.out.splitlines()]
 
@@ -146,9 +152,45 @@ def test_a_name_of_somebody_else_is_one_error_for_each(
     taken = {"workspaceId": stranger.space_id, "publisher": "imported", "slug": "a", "name": "A"}
     assert stranger.client.post("/v1/integrations", taken).status == 201
     [found] = imports(TRACKER, code=1)
-    assert (found["actions"], found["error"]["code"]) == (["failed"], "PUBLISHER_TAKEN")
+    assert (found["state"], found["actions"]) == ("failed", ["failed"])
+    assert found["error"]["code"] == "PUBLISHER_TAKEN"
     [found] = imports(TRACKER, "--publisher", "acme")
     assert found["integration"] == "acme/tracker"
+
+
+def test_a_list_that_has_no_room_is_refused_before_the_first_draft(
+    tenant: Tenant, imports: CommandLine, integrations_table: Table
+) -> None:
+    quotas = Quotas.without_limits(integrations_table)
+    quotas.set_limit(tenant.organization_id, INTEGRATION_QUOTA, 1)
+
+    assert imports(TRACKER + PORTAL, code=1) == []
+    assert (
+        "nothing was done: 2 more integrations are needed, and there is room for 1" in imports.err
+    )
+    assert integrations(tenant) == []
+    # What is there already needs no room
+    assert imports(TRACKER)[0]["actions"] == ["created"]
+    assert imports(TRACKER)[0]["actions"] == ["unchanged"]
+
+
+def test_who_interrupts_an_import_is_told_what_is_done(
+    tenant: Tenant, imports: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring = Drafts.bring
+
+    def interrupted(drafts: Drafts, definition: Mapping[str, Any]) -> dict[str, Any]:
+        if definition["slug"] == "portal":
+            raise KeyboardInterrupt
+        return bring(drafts, definition)
+
+    monkeypatch.setattr(Drafts, "bring", interrupted)
+    tracker, portal = imports(TRACKER + PORTAL, "--at-once", "1", code=130)
+
+    assert (tracker["state"], tracker["actions"]) == ("draft", ["created"])
+    assert (portal["state"], portal["actions"]) == ("not tried", [])
+    assert "1 draft, 0 not imported, 1 not tried" in imports.err
+    assert [one["slug"] for one in integrations(tenant)] == ["tracker"]
 
 
 def test_files_and_drafts_may_be_made_at_once(

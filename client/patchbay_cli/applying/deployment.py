@@ -63,6 +63,9 @@ class Deployment:
         self.organization_id = organization_id
         self.caller = caller
         self._at_once = at_once
+        self._has_trail = True
+        self.unseen: list[str] = []
+        """What this caller may not read, which a plan can do without."""
 
     def each(self, ask: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """What is asked about each, some at a time."""
@@ -108,8 +111,17 @@ class Deployment:
         return [_named(CONNECTION, one, one.space) for one in listed]
 
     @cached_property
-    def api_keys(self) -> list[Found]:
-        listed = self.client.api_keys.list(organization_id=self.organization_id, limit=_PAGE)
+    def api_keys(self) -> list[Found] | None:
+        """None if this caller may not read them."""
+        from patchbay_sdk.errors import PermissionDenied
+
+        try:
+            listed = list(
+                self.client.api_keys.list(organization_id=self.organization_id, limit=_PAGE)
+            )
+        except PermissionDenied:
+            self.unseen.append("API keys are not compared: this key may not read them")
+            return None
         return [_named(API_KEY, one) for one in listed]
 
     def alert_rules(self, spaces: Sequence[str]) -> list[Found]:
@@ -121,10 +133,20 @@ class Deployment:
         return [rule for rules in self.each(of, there) for rule in rules]
 
     def last_change(self, entity_id: str) -> LastChange | None:
-        """None if nobody has changed it for as long as the trail goes back."""
-        page = self.client.audit_events.list(
-            organization_id=self.organization_id, entity_id=entity_id, limit=_PAGE
-        ).first_page()
+        """None if nobody has changed it for as long as the trail goes back, or this caller may not
+        read the trail."""
+        from patchbay_sdk.errors import PermissionDenied
+
+        if not self._has_trail:
+            return None
+        try:
+            page = self.client.audit_events.list(
+                organization_id=self.organization_id, entity_id=entity_id, limit=_PAGE
+            ).first_page()
+        except PermissionDenied:
+            self._has_trail = False
+            self.unseen.append("drift is not told: this key may not read the audit trail")
+            return None
         if not page.items:
             return None
         subjects = [event.subject for event in page.items]

@@ -17,6 +17,7 @@ from patchbay_cli.applying.folder import (
     DESTINATION,
     INTEGRATION,
     SOURCE,
+    SPACE,
     Folder,
     Scope,
 )
@@ -32,6 +33,7 @@ _STAGES: Final = {
     SOURCE: Stage.DELETIONS_OF_ENDPOINTS,
     DESTINATION: Stage.DELETIONS_OF_ENDPOINTS,
     INTEGRATION: Stage.DELETIONS_OF_INTEGRATIONS,
+    SPACE: Stage.DELETIONS_OF_INTEGRATIONS,
 }
 
 
@@ -44,9 +46,11 @@ def extras_of(folder: Folder, deployment: Deployment, rules: Iterable[Found]) ->
         found += deployment.connections
     if SOURCE in kinds or DESTINATION in kinds:
         found += [one for listed in deployment.endpoints.values() for one in listed]
+    if SPACE in kinds:
+        found += deployment.spaces.values()
     if API_KEY in kinds:
         # That of this run has to come from somewhere else.
-        found += [key for key in deployment.api_keys if key.id != deployment.caller.subject]
+        found += [key for key in deployment.api_keys or () if key.id != deployment.caller.subject]
     extras = [
         one
         for one in found
@@ -82,6 +86,8 @@ def deletions(extras: Iterable[Extra], deployment: Deployment) -> Iterator[Chang
 
 def _kept(one: Found, deployment: Deployment, gone: set[str]) -> str | None:
     kind = one.identity.kind
+    if kind == SPACE:
+        return "a space is never deleted"
     if kind == CONNECTION and one.value["status"] not in ("draft", "disabled"):
         return f"it is {one.value['status']}: disable it first"
     if kind in (SOURCE, DESTINATION):
@@ -92,7 +98,6 @@ def _kept(one: Found, deployment: Deployment, gone: set[str]) -> str | None:
         ]
         if users:
             return f"{len(users)} of the connections use it"
-
     if kind == INTEGRATION:
         return _kept_integration(one, deployment, gone)
     return None

@@ -48,6 +48,7 @@ CONNECTION: Final = "connection"
 ALERT_RULE: Final = "alert_rule"
 API_KEY: Final = "api_key"
 
+_LIKE_JSON: Final = (".json", ".jsonc", ".json5", ".yaml", ".yml")
 _SOME_ID: Final = "01KHNGNQ80TYJPTF7WZ6J4TT8T"
 _LISTS: Final = {"sources": SOURCE, "destinations": DESTINATION, "api_keys": API_KEY}
 _LISTS_OF_A_SPACE: Final = {"connections": CONNECTION, "alert_rules": ALERT_RULE}
@@ -112,7 +113,8 @@ class Folder:
     scopes: set[Scope] = field(default_factory=set)
     """What the folder speaks of: what else there is of it is not in the folder."""
     unread: list[Path] = field(default_factory=list)
-    """JSON files that no part of a deployment is in: they may be at the wrong place."""
+    """Files that no part of a deployment is read from: they may be at the wrong place, or of a
+    format that somebody takes for one of these."""
     workspace: str | None = None
     """The space that new integrations are built in."""
 
@@ -143,8 +145,9 @@ def read_folder(path: Path) -> Folder:
     ):
         for file in files:
             problems += _problems_of(read, folder, file)
-    if definitions:
-        folder.scopes.add(Scope(INTEGRATION))
+    folder.scopes |= {
+        Scope(kind) for kind, files in ((INTEGRATION, definitions), (SPACE, spaces)) if files
+    }
     if is_whole(path):
         folder.unread = sorted({*_nearby(path)} - {*definitions, *spaces, *organization})
     problems += _twice([*folder.definitions, *folder.things])
@@ -184,10 +187,12 @@ def _files_of(path: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
 
 def _nearby(path: Path) -> Iterator[Path]:
-    yield from json_files_in(path)
-    for folder in (path, path / INTEGRATIONS, path / SPACES):
-        for inner in folder.glob("[!.]*/"):
-            yield from json_files_in(inner)
+    folders = (path, path / INTEGRATIONS, path / SPACES)
+    inner = (below for folder in folders for below in folder.glob("[!.]*/"))
+    for folder in {*folders, *inner}:
+        for file in folder.glob("[!.]*"):
+            if file.suffix.lower() in _LIKE_JSON and not file.is_dir():
+                yield file
 
 
 def _problems_of(

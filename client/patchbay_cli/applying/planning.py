@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from patchbay_cli.applying.alert_rules import plan_alert_rules
 from patchbay_cli.applying.api_keys import plan_api_keys
@@ -15,6 +17,7 @@ from patchbay_cli.applying.folder import (
     API_KEY,
     CONNECTION,
     DESTINATION,
+    INTEGRATION,
     SOURCE,
     SPACE,
     Folder,
@@ -22,9 +25,19 @@ from patchbay_cli.applying.folder import (
 )
 from patchbay_cli.applying.integrations import plan_integrations
 from patchbay_cli.applying.new_secrets import NewSecrets
-from patchbay_cli.applying.plan import Ids, Plan
+from patchbay_cli.applying.plan import CREATE, Ids, Plan
 from patchbay_cli.applying.spaces import plan_spaces
 from patchbay_cli.run import CommandFailed
+
+_QUOTAS: Final = {
+    SPACE: "spaces",
+    INTEGRATION: "integrations",
+    SOURCE: "endpoints",
+    DESTINATION: "endpoints",
+    CONNECTION: "connections",
+    ALERT_RULE: "alert_rules",
+    API_KEY: "api_keys",
+}
 
 
 def planned(
@@ -61,11 +74,30 @@ def planned(
     plan_alert_rules(
         plan, rules, grouped(found_rules), existing, deployment, ids, in_folder, secrets
     )
-    if keys := folder.of(API_KEY):
+    keys = folder.of(API_KEY)
+    if keys and deployment.api_keys is not None:
         plan_api_keys(plan, keys, grouped(deployment.api_keys), deployment, secrets)
     plan.notes += [f"not read: {file}" for file in folder.unread]
     plan.extras = extras_of(folder, deployment, found_rules)
+    plan.notes += deployment.unseen
     return plan
+
+
+def needed_room(plan: Plan, deployment: Deployment) -> Counter[str]:
+    """How much of which quota the changes of a plan take."""
+    needed: Counter[str] = Counter()
+    # A key whose value was lost is made again, and is counted already.
+    again = {key.identity for key in deployment.api_keys or ()} if _makes_keys(plan) else set()
+    for change in plan.changes:
+        if change.action == CREATE and change.identity not in again:
+            needed[_QUOTAS[change.identity.kind]] += 1
+        if change.version is not None:
+            needed["releases"] += 1
+    return needed
+
+
+def _makes_keys(plan: Plan) -> bool:
+    return any(change.identity.kind == API_KEY for change in plan.changes)
 
 
 def _workspace(

@@ -111,6 +111,34 @@ def test_a_folder_is_written_without_a_deployment(
     assert "License: Elastic License 2.0" in entry["description"]
 
 
+def test_a_name_as_long_as_a_file_is_cut_in_the_table(signed_out: Patchbay, tmp_path: Path) -> None:
+    file = tmp_path / "openapi.json"
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "T" * 9000},
+        "servers": [{"url": "https://a.example"}],
+    }
+    file.write_text(json.dumps(document))
+
+    ran = signed_out("import", "openapi", str(file), "--out", str(tmp_path / "out"))
+
+    assert ran.code == Exit.DONE
+    assert max(map(len, ran.out.splitlines())) < 200
+
+
+@pytest.mark.parametrize("slug", ["../up", "A B", "-", "", "x/y", "ü"])
+def test_a_slug_that_is_none_is_refused_before_anything_is_written(
+    signed_out: Patchbay, tmp_path: Path, slug: str
+) -> None:
+    file, out = tmp_path / "openapi.json", tmp_path / "out"
+    file.write_text('{"openapi": "3.1.0", "servers": [{"url": "https://a.example"}]}')
+
+    ran = signed_out("import", "openapi", str(file), "--out", str(out), f"--slug={slug}")
+
+    assert (ran.code, out.exists()) == (Exit.USAGE, False)
+    assert "must have 1 to 63 lower-case letters" in ran.err
+
+
 def test_only_those_that_are_named_are_imported(
     signed_out: Patchbay, providers: str, tmp_path: Path
 ) -> None:
