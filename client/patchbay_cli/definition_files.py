@@ -80,9 +80,9 @@ def read_definitions(paths: Sequence[Path]) -> tuple[list[DefinitionFile], list[
                 raise
             problems.append(FileProblem.of_system(file, error))
 
-    for path in paths:
-        for file in definition_paths(path):
-            read(file)
+    # A file may be named beside its folder.
+    for file in dict.fromkeys(file for path in paths for file in definition_paths(path)):
+        read(file)
     return found, problems
 
 

@@ -24,6 +24,8 @@ _SEMVER: Final = re.compile(
     r"(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?"
     r"(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
 )
+_LONGEST_VERSION: Final = 64
+"""Of a release, as the API takes it."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -47,6 +49,8 @@ def _file_problems(file: DefinitionFile, *, is_sound: bool) -> Iterator[FileProb
         yield file.json.problem("/version", "is required")
     elif not isinstance(file.version, str) or not _SEMVER.fullmatch(file.version):
         yield file.json.problem("/version", "is not a semantic version such as 1.4.0")
+    elif len(file.version) > _LONGEST_VERSION:
+        yield file.json.problem("/version", f"must have at most {_LONGEST_VERSION} characters")
     if "workspaceId" in file.definition:
         message = "is not of a file: the space is chosen when it is published"
         yield file.json.problem("/workspaceId", message)

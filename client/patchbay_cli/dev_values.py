@@ -5,6 +5,7 @@ What a person enters is kept in memory from one save to the next, and nowhere el
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import stat
@@ -64,6 +65,7 @@ class ValueSource:
         self._ask = ask
         self._environment = environment
         self._entered: dict[str, str] = {}
+        self._from_pipe: Values | None = None
 
     def __repr__(self) -> str:
         return f"ValueSource({self._file})"
@@ -71,7 +73,7 @@ class ValueSource:
     def values(self, fields: Iterable[FormField]) -> Values:
         """Of the file, then of the environment, then what a person enters for the rest that is
         required. Raises `Unreadable`, and `OSError`."""
-        found = Values() if self._file is None else _of_file(self._file)
+        found = self._given()
         for asked in fields:
             if found.has(asked):
                 continue
@@ -82,6 +84,17 @@ class ValueSource:
             elif asked.required and (text := self._answer(asked)) is not None:
                 found.take(asked, _typed(asked, text), "entered")
         return found
+
+    def _given(self) -> Values:
+        """Those of the file. A pipe says what it has once, so that is kept from save to save."""
+        if self._file is None:
+            return Values()
+        if self._from_pipe is None:
+            found = _of_file(self._file)
+            if not stat.S_ISFIFO(self._file.stat().st_mode):
+                return found
+            self._from_pipe = found
+        return copy.deepcopy(self._from_pipe)
 
     @property
     def has_asked(self) -> bool:

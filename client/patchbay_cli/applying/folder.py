@@ -170,6 +170,24 @@ def is_whole(path: Path) -> bool:
     return any((path / part).exists() for part in (INTEGRATIONS, SPACES, ORGANIZATION))
 
 
+def is_part(path: Path) -> bool:
+    """Whether it is a file of such a folder that has no definition, or all of its spaces."""
+    in_folder = path.resolve()
+    return (
+        path.name == ORGANIZATION
+        or in_folder.parent.name == SPACES
+        or (in_folder.name == SPACES and path.is_dir())
+    )
+
+
+def part_problems(file: Path) -> list[FileProblem]:
+    """What is wrong with such a file by itself."""
+    read = _read_organization if file.name == ORGANIZATION else _read_space
+    folder = Folder()
+    found = _problems_of(read, folder, file)
+    return [*found, *_twice(folder.things)]
+
+
 def files_in(path: Path) -> list[Path]:
     """The files of a folder that are read."""
     return [file for files in _files_of(path) for file in files]

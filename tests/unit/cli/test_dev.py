@@ -201,6 +201,28 @@ def test_values_come_from_a_pipe_too(once: Trying) -> None:
     os.close(reader)
 
 
+def test_what_a_pipe_said_is_kept_for_the_next_save(
+    file: Path, signed_out: Patchbay, served: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b'{"variables": {"path": "me"}, "secrets": {"api_key": "right-key"}}')
+    os.close(writer)
+    saves = [lambda: file.write_text(json.dumps(definition(served, name="Trackers")))]
+
+    def wait(watch: Watch) -> None:
+        if not saves:
+            raise KeyboardInterrupt
+        saves.pop()()
+
+    monkeypatch.setattr(Watch, "wait", wait)
+    allowed = f"127.0.0.1/32:{served.port}"
+    ran = signed_out("dev", str(file), "--values", f"/dev/fd/{reader}", "--egress-allow", allowed)
+    os.close(reader)
+
+    assert ran.out.count("Connection test passed") == 2
+    assert "Trackers  acme/tracker 1.0.0" in ran.out
+
+
 def test_without_a_rule_nothing_private_is_dialed(
     signed_out: Patchbay, file: Path, served: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -154,6 +155,65 @@ def test_a_folder_of_apply_is_checked_whole(signed_out: Patchbay, tmp_path: Path
     assert "tracker.json:4:3: /slug must have" in ran.out
     assert f"{space}:1:18: /alert_rule" in ran.out
     assert ran.err == "2 problems in 2 of 2 files\n"
+
+
+def test_a_file_of_a_folder_of_apply_is_checked_by_itself(
+    signed_out: Patchbay, tmp_path: Path
+) -> None:
+    space, organization = tmp_path / "spaces/main.json", tmp_path / "organization.json"
+    space.parent.mkdir()
+    space.write_text('{"name": "Main"}')
+    organization.write_text('{"sources": []}')
+
+    for path in (space, space.parent, organization):
+        assert signed_out("lint", str(path)).err == "1 file can be applied\n"
+
+    space.write_text('{"name": "Main", "alert_rule": []}')
+    organization.write_text('{"sources": [{"name": "A", "integration": 3}]}')
+    ran = signed_out("lint", str(space), str(organization))
+
+    assert ran.code == 1
+    assert f"{space}:1:18: /alert_rule is not known here" in ran.out
+    assert f"{organization}:1:28: /sources/0/integration must be a string" in ran.out
+
+
+def test_a_file_that_is_named_twice_is_one(signed_out: Patchbay, tmp_path: Path) -> None:
+    file = written(tmp_path)
+
+    ran = signed_out("lint", str(file), str(tmp_path), str(file))
+
+    assert (ran.code, ran.out, ran.err) == (0, "", "1 file can be published\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps(TRACKER | {"slug": "No Slug"}), "/slug"),
+        ('{"publisher": ', ""),
+        ("", ""),
+    ],
+)
+def test_what_is_not_saved_yet_comes_from_standard_input(
+    signed_out: Patchbay, monkeypatch: pytest.MonkeyPatch, content: str, said: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO(json.dumps(TRACKER).encode())))
+    assert signed_out("lint", "-").err == "1 file can be published\n"
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO(content.encode())))
+    ran = signed_out("lint", "--json", "-")
+
+    [problem] = [json.loads(line) for line in ran.out.splitlines()]
+    assert (ran.code, problem["file"], problem["pointer"]) == (1, "standard input", said)
+
+
+def test_a_version_is_no_longer_than_a_release_may_have(
+    signed_out: Patchbay, tmp_path: Path
+) -> None:
+    assert signed_out("lint", str(written(tmp_path, version="1.0.0-" + "a" * 58))).code == 0
+
+    ran = signed_out("lint", str(written(tmp_path, version="1.0.0-" + "a" * 59)))
+
+    assert "/version must have at most 64 characters" in ran.out
 
 
 def test_a_file_that_is_half_written_hides_no_other(signed_out: Patchbay, tmp_path: Path) -> None:
