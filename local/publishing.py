@@ -57,6 +57,12 @@ def _publish(client: Client, tenant: Tenant, folder: Folder) -> list[str]:
         except PatchbayError as error:
             raise Problem(f"what there is can't be read: {error}") from error
         results = [Result(change) for change in plan.changes]
-        execute(sdk.with_options(max_retries=0), results, at_once=_AT_ONCE, told=lambda _: None)
+        execute(
+            sdk.with_options(max_retries=0),
+            results,
+            at_once=_AT_ONCE,
+            told=lambda _: None,
+            counted=lambda _, __: None,
+        )
     refused = [f"{one.change.identity}: {told(one.failure)}" for one in results if one.failure]
     return [*map(str, plan.problems), *refused]

@@ -117,6 +117,7 @@ def apply(
             results,
             at_once=at_once,
             told=lambda result: _tell(run.output, result),
+            counted=lambda done, of: run.output.progress(f"{done} of {of} steps"),
         )
     finally:
         # Also if somebody interrupts it.

@@ -90,8 +90,8 @@ def dev(
             run.output.note(f"Waiting for {shown(file)} to be saved. {_ends(source)}")
             if watch.wait() == _AGAIN:
                 source.forget()
-    except KeyboardInterrupt:
-        # That is how one stops watching.
+    except (KeyboardInterrupt, click.Abort):
+        # That is how one stops watching, or ends the question for a value.
         return Exit.DONE
 
 

@@ -29,15 +29,27 @@ class Drafts:
         patient = client.with_options(max_retries=5)
         listed = patient.integrations.list(publisher=publisher, limit=100)
         self._ids = {one.slug: one.id for one in listed}
+        deleted = patient.integrations.list(publisher=publisher, deleted=True, limit=100)
+        self._deleted = {one.slug for one in deleted}
 
     def needed(self, definitions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """How much of which quota the definitions take that have no draft yet."""
-        return {"integrations": sum(one["slug"] not in self._ids for one in definitions)}
+        taken = self._ids.keys() | self._deleted
+        return {"integrations": sum(one["slug"] not in taken for one in definitions)}
 
     def bring(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Make or update the draft, and publish it if that is wanted and possible. Raises
         `PatchbayError`."""
         integration_id = self._ids.get(definition["slug"])
+        if integration_id is None and definition["slug"] in self._deleted:
+            why = f"{self._publisher}/{definition['slug']} is deleted, and keeps its slug"
+            return {
+                "state": "not imported",
+                "actions": ["kept"],
+                "id": None,
+                "problems": None,
+                "notes": [f"{why}: restore it first"],
+            }
         if integration_id is None:
             integration_id, action = self._create(definition), "created"
         else:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from patchbay_cli import profiles
+from patchbay_cli.output import Output
 from patchbay_cli.profiles import write_private
 from patchbay_cli.program import main
 from patchbay_sdk import Request, Response
@@ -927,6 +928,18 @@ def test_what_there_is_no_room_for_is_said_before_anything_is_done(
     assert (
         f"{folder}: 1 more spaces are needed, and there is room for 0: 1 of 1 are used" in ran.err
     )
+
+
+def test_who_watches_a_terminal_sees_how_far_it_is(
+    folder: Path, apply: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(Output, "progress", lambda _, text: seen.append(text))
+
+    assert apply("--yes", "--secrets-to", str(folder.parent / "secrets")).code == 0
+
+    # Of an integration, making it, checking it, and publishing it are steps
+    assert seen == [f"{number} of 8 steps" for number in range(1, 9)]
 
 
 def test_a_space_whose_file_is_gone_or_has_another_name_is_listed_and_stays(

@@ -146,6 +146,18 @@ def test_a_definition_of_your_own_is_left_alone(tenant: Tenant, imports: Command
     assert integrations(tenant)[0]["name"] == "Ours"
 
 
+def test_a_draft_that_was_deleted_is_not_made_again(tenant: Tenant, imports: CommandLine) -> None:
+    [made] = imports(TRACKER)
+    assert tenant.client.delete(f"/v1/integrations/{made['id']}").status == 204
+
+    [found] = imports(TRACKER, code=1)
+
+    assert (found["state"], found["actions"]) == ("not imported", ["kept"])
+    assert found["notes"][0] == (
+        "imported/tracker is deleted, and keeps its slug: restore it first"
+    )
+
+
 def test_a_name_of_somebody_else_is_one_error_for_each(
     tenant: Tenant, stranger: Tenant, imports: CommandLine
 ) -> None:

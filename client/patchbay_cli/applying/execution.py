@@ -48,9 +48,11 @@ def execute(
     *,
     at_once: int,
     told: Callable[[Result], None],
+    counted: Callable[[int, int], None],
 ) -> None:
     """Makes the changes of these results, and notes the outcomes there. `told` hears of each that
-    is done or has failed. `client` must not try again by itself: all wait if one is told to."""
+    is done or has failed, and `counted` how many steps of how many were made. `client` must not try
+    again by itself: all wait if one is told to."""
     stages: dict[int, list[tuple[Result, Step]]] = defaultdict(list)
     for result in results:
         for step in result.change.steps:
@@ -63,6 +65,7 @@ def execute(
             return failure(error)
         return Outcome(True, "done", {})
 
+    steps, count = sum(map(len, stages.values())), 0
     for _, items in sorted(stages.items()):
         bulk = Bulk(do, at_once=at_once, max_error_rate=_MOST_FAILURES_PERCENT)
         for (result, _), outcome in bulk.outcomes(items):
@@ -72,5 +75,7 @@ def execute(
                 result.failure = outcome
             if result.failure is not None or result.is_done:
                 told(result)
+            count += 1
+            counted(count, steps)
         if bulk.failed or bulk.count < len(items):
             break

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 import trustme
 from patchbay_cli import dev
@@ -353,6 +354,19 @@ def test_who_is_there_is_asked_once_for_what_is_missing(
     assert ran.out.count("is not JSON") == 1
     assert ran.err.count("Enter tests it again, r asks again. Ctrl-C ends this.") == 5
     assert "Trackers  acme/tracker 1.0.0" in ran.out
+
+
+def test_who_ends_the_question_for_a_value_ends_it(
+    file: Path, signed_out: Patchbay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(field: Any) -> str:
+        raise click.Abort
+
+    monkeypatch.setattr(dev, "_ask", ask)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+
+    assert signed_out("dev", str(file)).code == 0
+    assert signed_out("dev", str(file), "--once").code == 130
 
 
 def test_a_client_gets_its_own_token(
