@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -165,13 +166,18 @@ class Client:
         return Answer(answer["statusCode"], flat, text, cookies, raw)
 
 
+@cache
+def _pattern(declared: str) -> re.Pattern[str]:
+    """What the paths of a route look like."""
+    pattern = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(declared))
+    return re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", pattern), re.DOTALL)
+
+
 def _route(method: str, path: str) -> tuple[str, str]:
     for name in FUNCTIONS:
         api = getattr(importlib.import_module(name), "api", None)
         # Literal paths come first, as in API Gateway.
         for declared in sorted(api.routes if api else (), key=lambda d: d.path.count("{")):
-            pattern = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(declared.path))
-            pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", pattern)
-            if declared.method == method and re.fullmatch(pattern, path, re.DOTALL):
+            if declared.method == method and _pattern(declared.path).fullmatch(path):
                 return name, f"{method} {declared.path}"
     return "docs", "$default"

@@ -11,6 +11,10 @@
   What is refused fails the test, unless the test says that it means it (`refused_by_dynamodb`).
 - It measures a whole item for each attribute that is set, and searches for a service's methods at
   each request. Here a small item is not measured, and the methods are found once.
+- It sorts the whole table for each query, asks six times what type a value has before it compares
+  it or measures it, and looks for the service that serves an address. Here a query looks at one
+  partition, or at an index without order, and sorts what it finds; strings are taken as they are;
+  and a request to DynamoDB goes there.
 """
 
 import json
@@ -25,12 +29,14 @@ from typing import Any
 import pytest
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.request import normalize_request
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.exceptions import ResourceNotFoundException
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 
 from local.dynamodb_limits import Refused, Typed, check
 from tests.integration.account import REGION
@@ -43,6 +49,11 @@ _transact = DynamoDBBackend.transact_write_items
 _structure = BaseJSONSerializer._serialize_type_structure
 _measure_and_set = LimitedSizeDict.__setitem__
 _methods = cache(method_names_from_class)
+_cast = vars(DynamoType)["cast_value"].fget
+_find = Table.query
+_measure = DynamoType.size
+_PROCESSED: dict[type, tuple[type, ...]] = {}
+"""The nodes of an expression that each traverser looks at."""
 _SMALL_BYTES = 200_000
 """Half of what an item may have."""
 
@@ -55,6 +66,13 @@ def make_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", _written)
     monkeypatch.setattr(LimitedSizeDict, "__setitem__", _set)
     monkeypatch.setattr("moto.core.responses.method_names_from_class", _methods)
+    monkeypatch.setattr(DynamoType, "cast_value", property(_value))
+    monkeypatch.setattr(DynamoType, "__eq__", _is_equal)
+    monkeypatch.setattr(DynamoType, "__ne__", _is_other)
+    monkeypatch.setattr(DynamoType, "size", _bytes)
+    monkeypatch.setattr(Table, "query", _query)
+    traversers = "moto.dynamodb.parsing.ast_nodes.DepthFirstTraverser"
+    monkeypatch.setattr(f"{traversers}.nodes_to_be_processed", _processed)
 
 
 def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
@@ -66,6 +84,8 @@ def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
             except Refused as refused:
                 _REFUSED.append(str(refused))
                 return 400, {}, json.dumps(refused.members())
+            normal = normalize_request(request)
+            return DynamoHandler.dispatch(normal, normal.raw_url, normal.headers)
         return _process(stubber, request)
 
 
@@ -163,3 +183,37 @@ def _set(attributes: LimitedSizeDict, name: str, value: Any) -> None:
 
 def _size(value: Any) -> int:
     return value.size() if isinstance(value, DynamoType) else len(str(value)) * 4
+
+
+def _value(one: DynamoType) -> Any:
+    return one.value if one.type == "S" else _cast(one)
+
+
+def _bytes(one: DynamoType) -> int:
+    return len(one.value.encode()) if one.type == "S" else _measure(one)
+
+
+def _is_equal(one: DynamoType, other: DynamoType) -> bool:
+    return bool(one.type == other.type and _value(one) == _value(other))
+
+
+def _is_other(one: DynamoType, other: DynamoType) -> bool:
+    return not _is_equal(one, other)
+
+
+def _query(table: Table, hash_key: DynamoType, *asked: Any, **more: Any) -> Any:
+    *_, index_name, _, _ = asked
+    partitions = list(table.items.values()) if index_name else [table.items.get(hash_key, {})]
+    # It sorts what it has found, by all keys.
+    vars(table)["all_items"] = lambda: [item for one in partitions for item in one.values()]
+    try:
+        return _find(table, hash_key, *asked, **more)
+    finally:
+        del vars(table)["all_items"]
+
+
+def _processed(traverser: Any) -> tuple[type, ...]:
+    kind = type(traverser)
+    if kind not in _PROCESSED:
+        _PROCESSED[kind] = tuple(traverser._processing_map())
+    return _PROCESSED[kind]
