@@ -303,8 +303,10 @@ def test_an_answer_without_an_end_ends(
     assert proxied(tenant, connection, "x").status == 502
 
 
-def trickled(parts: list[bytes], _: Asked) -> Iterator[bytes]:
-    return slowly(*parts, seconds=0.1)
+def trickled(parts: list[bytes], sent: list[bytes], _: Asked) -> Iterator[bytes]:
+    for part in slowly(*parts, seconds=0.1):
+        sent.append(part)
+        yield part
 
 
 def test_a_slow_answer_ends_at_the_deadline(
@@ -318,11 +320,12 @@ def test_a_slow_answer_ends_at_the_deadline(
         [bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
         [b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n", *[b"x"] * 39],
     ):
-        provider.answering = partial(trickled, parts)
-        started = time.monotonic()
+        sent: list[bytes] = []
+        provider.answering = partial(trickled, parts, sent)
         back = proxied(tenant, connection, "x")
         assert (back.status, back.code) == (504, "PROVIDER_TIMED_OUT")
-        assert time.monotonic() - started < 2
+        # Two seconds by the clock of the provider: what else a busy machine takes is not counted
+        assert len(sent) <= 20
 
 
 def test_a_provider_that_always_refuses_is_asked_no_more_than_the_caller_asks(
