@@ -83,7 +83,8 @@ def test_a_guess_costs_one_read(tenant: Tenant, guess: dict[str, str]) -> None:
 def test_guesses_at_one_key_cost_two_reads_a_minute(tenant: Tenant) -> None:
     # Given a key whose name is known: it is in lists and logs
     _, name, secret = str(tenant.client.key).split("_", 2)
-    first, *others = (f"Bearer pb_{name}_{n}{secret[1:]}" for n in "0123456789")
+    wrong = [n for n in "0123456789a" if n != secret[0]][:10]
+    first, *others = (f"Bearer pb_{name}_{n}{secret[1:]}" for n in wrong)
     # When a flood guesses at its secret
     with counted_calls() as calls:
         assert context({"authorization": first}) == NOBODY
