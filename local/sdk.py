@@ -139,7 +139,7 @@ class Method:
         if self.media_type != _JSON:
             return "text"
         reader = self.types.reader({"anyOf": self.answers}, "models.")
-        return f"model({reader or 'anything'})"
+        return f"model({reader or 'mapping'})"
 
     def arguments(self) -> Iterator[tuple[str, str, str]]:
         """The name, the type with its default, and the meaning of each argument."""
@@ -383,8 +383,8 @@ from __future__ import annotations
 from typing import Any
 
 from patchbay_sdk import models
-from patchbay_sdk.model import either
-from patchbay_sdk.operation import ListOperation, Operation, anything, model, nothing, text
+from patchbay_sdk.model import either, mapping
+from patchbay_sdk.operation import ListOperation, Operation, model, nothing, text
 
 '''
 

@@ -17,6 +17,15 @@ WIDTH: Final = 100
 _COMPONENT: Final = "#/components/schemas/"
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PLAIN: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+_READERS: Final = {
+    "string": "string",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "object": "mapping",
+}
+_IDENTIFIERS: Final = re.compile(r"slug|id|(?!external_|trace_).*_id")
+"""The fields whose values are parts of paths."""
 
 
 def python_name(name: str) -> str:
@@ -142,22 +151,28 @@ class Types:
         return _PLAIN.get(schema.get("type", ""), "Any")
 
     def reader(self, schema: Json, prefix: str = "") -> str | None:
-        """What reads a value that is more than JSON; None for one that is not."""
+        """What reads a value, which raises if it is of another type; None if it may be anything."""
         members = choices(schema)
-        if len(members) > 1:
-            return self._reader_of_union(schema, members, prefix)
-        [member] = members
-        name = named(member)
+        reader = (
+            self._reader_of_union(schema, members, prefix)
+            if len(members) > 1
+            else self._reader(members[0], prefix)
+        )
+        return f"maybe({reader})" if reader and is_nullable(schema) else reader
+
+    def _reader(self, schema: Json, prefix: str) -> str | None:
+        name = named(schema)
         if name:
             target = self.schemas[name]
-            if len(choices(target)) > 1:
-                return self.reader(target, prefix)
-            return prefix + name if is_object(target) else None
-        inner: Any = member.get("items") or member.get("additionalProperties")
-        if isinstance(inner, dict):
-            reader = self.reader(inner, prefix)
-            return reader and f"{'many' if member['type'] == 'array' else 'each'}({reader})"
-        return "time" if member.get("format") == "date-time" else None
+            return prefix + name if is_object(target) else self.reader(target, prefix)
+        match schema:
+            case {"type": "array", "items": items}:
+                return f"many({self.reader(items, prefix) or 'anything'})"
+            case {"type": "object", "additionalProperties": dict(values)}:
+                return f"each({self.reader(values, prefix) or 'anything'})"
+            case {"format": "date-time"}:
+                return "time"
+        return _READERS.get(schema.get("type", ""))
 
     def _reader_of_union(self, schema: Json, members: list[Json], prefix: str) -> str | None:
         names = [named(member) for member in members]
@@ -201,12 +216,17 @@ class Types:
         aliases = {field: python_name(field) for field in fields if python_name(field) != field}
         if aliases:
             yield f"{name}._aliases = {aliases!r}"
-        readers = {field: self.reader(schema) for field, schema in fields.items()}
-        pairs = ", ".join(
-            f"{python_name(f)!r}: {reader}" for f, reader in readers.items() if reader
-        )
-        if pairs:
-            yield f"{name}._readers = {{{pairs}}}"
+        required = self.schemas[name].get("required", ())
+        pairs = []
+        for field, schema in fields.items():
+            reader = self.reader(schema)
+            if reader and _IDENTIFIERS.fullmatch(python_name(field)):
+                reader = reader.replace("string", "identifier")
+            if reader and field not in required and not is_nullable(schema):
+                reader = f"maybe({reader})"
+            if reader:
+                pairs.append(f"{python_name(field)!r}: {reader}")
+        yield f"{name}._readers = {{{', '.join(pairs)}}}"
 
     def choices_module(self, parameters: Collection[str]) -> str:
         """`parameters` are names of enumerations that parameters of requests have."""
@@ -298,7 +318,22 @@ from datetime import datetime
 from typing import Any, Literal
 
 from patchbay_sdk import choices
-from patchbay_sdk.model import Model, by, each, either, many, time
+from patchbay_sdk.model import (
+    Model,
+    anything,
+    boolean,
+    by,
+    each,
+    either,
+    identifier,
+    integer,
+    many,
+    mapping,
+    maybe,
+    number,
+    string,
+    time,
+)
 
 '''
 _CHOICES: Final = f'''"""The values of enumerations; answers of a later version may have more.

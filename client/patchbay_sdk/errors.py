@@ -54,7 +54,6 @@ A code that this version does not know is its nearest class by status: catch `Ap
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from datetime import timezone
@@ -90,14 +89,14 @@ class ApiError(PatchbayError):
     def __init__(self, response: Response, error: Mapping[str, Any]) -> None:
         self.response = response
         self.status = response.status
-        self.code: str | None = error.get("code")
+        self.code = _string(error.get("code"))
         self.message = str(error.get("message") or f"status {response.status}")
-        self.type: str | None = error.get("type")
+        self.type = _string(error.get("type"))
         details = error.get("details")
         self.details: dict[str, Any] = details if isinstance(details, dict) else {}
         self.errors = tuple(_problems(self.details))
-        self.trace_id: str | None = error.get("trace_id")
-        self.timestamp: str | None = error.get("timestamp")
+        self.trace_id = _string(error.get("trace_id")) or response.trace_id
+        self.timestamp = _string(error.get("timestamp"))
         self.retry_after_seconds = retry_after(response)
         super().__init__(self.message)
 
@@ -287,7 +286,23 @@ class TimedOut(ConnectionFailed):
 
 
 class UnexpectedAnswer(PatchbayError):
-    """The answer is not what the API document says: is it Patchbay that answers?"""
+    """The answer is not what the API document says: is it Patchbay that answers?
+
+    `pointer` is a JSON Pointer to what can't be read, if it is a part of the answer. `trace_id` is
+    that of the request, if the answer says it. The value itself is left out, because it may be a
+    secret.
+    """
+
+    def __init__(
+        self, message: str, *, pointer: str | None = None, trace_id: str | None = None
+    ) -> None:
+        self.message = message
+        self.pointer = pointer
+        self.trace_id = trace_id
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message} (trace {self.trace_id})" if self.trace_id else self.message
 
 
 class MissingField(UnexpectedAnswer, AttributeError):
@@ -361,8 +376,8 @@ _NOT_FOUND = "_NOT_FOUND"
 def error_of(response: Response) -> ApiError:
     """The error that an answer is."""
     try:
-        envelope = json.loads(response.content)
-    except (ValueError, RecursionError):
+        envelope = response.json()
+    except ValueError:
         envelope = None
     error = envelope.get("error") if isinstance(envelope, dict) else None
     if not isinstance(error, dict):
@@ -406,6 +421,10 @@ def _revived(
     error.args = arguments
     error.__dict__.update(state)
     return error
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _problems(details: Mapping[str, Any]) -> list[Problem]:

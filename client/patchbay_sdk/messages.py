@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Final
+
+_TRACE_HEADER: Final = "apigw-requestid"
+"""API Gateway adds it to every answer. Errors have the same id in their body."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,29 @@ class Response:
         return self.content.decode("utf-8", "replace")
 
     @property
+    def trace_id(self) -> str | None:
+        """The id of the request in the logs of the deployment, if the answer says it."""
+        return self.headers.get(_TRACE_HEADER)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `ValueError`."""
+        try:
+            return json.loads(self.content, parse_constant=_no_number, parse_float=_finite)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
+
+    @property
     def is_proxied(self) -> bool:
         """Whether it is the answer of a provider, passed on by the proxy."""
         return self.headers.get("patchbay-proxied") == "true"
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("the number is too large")
+    return number

@@ -3,21 +3,62 @@
 A model keeps the JSON that it was read from. Fields that this version does not know are no
 attributes, but they are in `to_dict()`. A repr shows what names a thing and never all of it,
 because some answers hold secrets.
+
+A reader makes a value of JSON, or raises `UnexpectedAnswer` with the place of what it can't read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from patchbay_sdk.errors import MissingField, UnexpectedAnswer
 from patchbay_sdk.messages import Response
 
-Reader = Callable[[Any], Any]
-_Model = TypeVar("_Model", bound="Model")
 _SHOWN: Final = ("id", "kind", "name", "slug", "label", "version", "status", "code", "message")
 _MICROSECOND_DIGITS: Final = 6
+_MOST: Final = 2**63
+"""Of a count or a duration. One of thousands of digits can't even be divided."""
+_T = TypeVar("_T")
+_Model = TypeVar("_Model", bound="Model")
+
+
+class Place:
+    """Where in an answer a value is."""
+
+    __slots__ = ("_key", "_outer", "trace_id")
+
+    def __init__(
+        self, trace_id: str | None = None, outer: Place | None = None, key: str | int = ""
+    ) -> None:
+        self.trace_id = trace_id
+        self._outer = outer
+        self._key = key
+
+    def of(self, key: str | int) -> Place:
+        """The place of what is in this one."""
+        return Place(self.trace_id, self, key)
+
+    @property
+    def pointer(self) -> str:
+        """As a JSON Pointer."""
+        if self._outer is None:
+            return ""
+        return f"{self._outer.pointer}/{str(self._key).replace('~', '~0').replace('/', '~1')}"
+
+    def is_not(self, wanted: str) -> UnexpectedAnswer:
+        """The error about a value that is something else than what is wanted."""
+        where = self.pointer
+        message = (
+            f"the answer is not what the API document says: {where} is not {wanted}"
+            if where
+            else f"the answer is not {wanted}: is it Patchbay that answers?"
+        )
+        return UnexpectedAnswer(message, pointer=where, trace_id=self.trace_id)
+
+
+Reader = Callable[[Any, Place], _T]
 
 
 class Model:
@@ -28,16 +69,15 @@ class Model:
     """The attribute of each name in JSON that is another one."""
     _optional: ClassVar[tuple[str, ...]] = ()
     """What an answer may leave out: the attribute is None then."""
-    _readers: ClassVar[Mapping[str, Reader]] = {}
-    """How values that are more than JSON are read, by attribute."""
+    _readers: ClassVar[Mapping[str, Reader[Any]]] = {}
+    """How values are read, by attribute. One without a reader may be anything."""
 
     def __init_subclass__(cls) -> None:
         cls._fields = frozenset(cls.__annotations__)
 
-    def __init__(self, json: Mapping[str, Any]) -> None:
-        if not isinstance(json, Mapping):
-            raise UnexpectedAnswer(f"there is no {type(self).__name__} where one should be")
-        self._json = json
+    def __init__(self, json: Mapping[str, Any], place: Place | None = None) -> None:
+        self._place = place or Place()
+        self._json = mapping(json, self._place)
         self._response: Response | None = None
         attributes = self.__dict__
         attributes.update(dict.fromkeys(self._optional))
@@ -45,18 +85,7 @@ class Model:
             name = self._aliases.get(key, key)
             if name in self._fields:
                 reader = self._readers.get(name)
-                attributes[name] = (
-                    value if reader is None or value is None else self._read(name, reader, value)
-                )
-
-    def _read(self, name: str, reader: Reader, value: Any) -> Any:
-        try:
-            return reader(value)
-        except (AttributeError, TypeError, ValueError):
-            # Without the value, which may be a secret.
-            raise UnexpectedAnswer(
-                f"{name} of this {type(self).__name__} is not what the API document says"
-            ) from None
+                attributes[name] = value if reader is None else reader(value, self._place.of(key))
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of it, as it was read: all fields, and secrets if it has any."""
@@ -88,8 +117,13 @@ class Model:
         def __getattr__(self, name: str) -> Any:
             kind = type(self)
             if name in kind._fields:
+                in_json = {attribute: key for key, attribute in kind._aliases.items()}
+                place = self._place.of(in_json.get(name, name))
                 raise MissingField(
-                    f"this {kind.__name__} has no {name}: does the deployment have another version?"
+                    f"this {kind.__name__} has no {name}, {place.pointer} of the answer: does the "
+                    "deployment have another version?",
+                    pointer=place.pointer,
+                    trace_id=place.trace_id,
                 )
             raise AttributeError(f"{kind.__name__} has no {name}")
 
@@ -107,49 +141,123 @@ class Model:
         return f"<{type(self).__name__}{shown}>"
 
 
-def time(value: str) -> datetime:
+def anything(value: Any, place: Place) -> Any:  # noqa: ARG001 - a reader is given it
+    """Whatever JSON has."""
+    return value
+
+
+def mapping(value: Any, place: Place) -> dict[str, Any]:
+    """An object as it is."""
+    if not isinstance(value, Mapping):
+        raise place.is_not("an object")
+    return dict(value)
+
+
+def string(value: Any, place: Place) -> str:
+    if not isinstance(value, str):
+        raise place.is_not("a string")
+    return value
+
+
+def identifier(value: Any, place: Place) -> str:
+    """A string that can be sent back, as a part of a path or of a query."""
+    found = string(value, place)
+    try:
+        is_whole = found.isascii() or bool(found.encode())
+    except UnicodeEncodeError:
+        # JSON can have half a character.
+        is_whole = False
+    if not found or not is_whole:
+        raise place.is_not("a string of one or more characters")
+    return found
+
+
+def integer(value: Any, place: Place) -> int:
+    """A whole number, which something on the way may have written as 5.0."""
+    found = number(value, place)
+    if found != int(found):
+        raise place.is_not("a whole number")
+    return int(found)
+
+
+def number(value: Any, place: Place) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST < value < _MOST:
+        raise place.is_not("a number")
+    return value
+
+
+def boolean(value: Any, place: Place) -> bool:
+    if not isinstance(value, bool):
+        raise place.is_not("true or false")
+    return value
+
+
+def time(value: Any, place: Place) -> datetime:
     """A time of RFC 3339, aware."""
-    text = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
+    text = string(value, place)
+    text = text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text
     head, dot, rest = text.partition(".")
     if dot:
         # Python 3.10 takes 3 or 6 digits only.
         digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
         exact = digits[:_MICROSECOND_DIGITS].ljust(_MICROSECOND_DIGITS, "0")
         text = f"{head}.{exact}{rest[len(digits) :]}"
-    return datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+        # Those of the first and the last day may have none in UTC.
+        is_time = found.tzinfo is not None and found.astimezone(timezone.utc) is not None
+    except (ValueError, OverflowError):
+        is_time = False
+    if not is_time:
+        raise place.is_not("a time")
+    return found
 
 
-def many(reader: Reader) -> Reader:
+def maybe(reader: Reader[_T]) -> Reader[_T | None]:
+    """A value, or null."""
+    return lambda value, place: None if value is None else reader(value, place)
+
+
+def many(reader: Reader[_T]) -> Reader[list[_T]]:
     """Each item of a list."""
-    return lambda value: [None if item is None else reader(item) for item in value]
+
+    def read(value: Any, place: Place) -> list[_T]:
+        if not isinstance(value, list):
+            raise place.is_not("a list")
+        return [reader(item, place.of(index)) for index, item in enumerate(value)]
+
+    return read
 
 
-def each(reader: Reader) -> Reader:
+def each(reader: Reader[_T]) -> Reader[dict[str, _T]]:
     """Each value of an object."""
-    return lambda value: {
-        key: None if item is None else reader(item) for key, item in value.items()
-    }
+
+    def read(value: Any, place: Place) -> dict[str, _T]:
+        items = mapping(value, place).items()
+        return {key: reader(item, place.of(key)) for key, item in items}
+
+    return read
 
 
-def by(key: str, kinds: Mapping[str, type[_Model]]) -> Callable[[Any], _Model]:
+def by(key: str, kinds: Mapping[str, type[_Model]]) -> Reader[_Model]:
     """One of several, as a constant in it says. One that is new is just a `Model`."""
 
-    def read(value: Any) -> _Model:
-        kind: Any = kinds.get(value.get(key), Model)
-        made: _Model = kind(value)
+    def read(value: Any, place: Place) -> _Model:
+        chosen = string(mapping(value, place).get(key), place.of(key))
+        kind: Any = kinds.get(chosen, Model)
+        made: _Model = kind(value, place)
         return made
 
     return read
 
 
-def either(*kinds: type[_Model]) -> Callable[[Any], _Model]:
+def either(*kinds: type[_Model]) -> Reader[_Model]:
     """The one of several that has the most of its fields there."""
     largest_first = sorted(kinds, key=lambda kind: kind.size(), reverse=True)
 
-    def read(value: Any) -> _Model:
-        for kind in largest_first:
-            if kind.complete(value):
-                return kind(value)
-        return largest_first[-1](value)
+    def read(value: Any, place: Place) -> _Model:
+        body = mapping(value, place)
+        chosen = next((kind for kind in largest_first if kind.complete(body)), largest_first[-1])
+        return chosen(body, place)
 
     return read

@@ -9,7 +9,21 @@ from datetime import datetime
 from typing import Any, Literal
 
 from patchbay_sdk import choices
-from patchbay_sdk.model import Model, by, many, time
+from patchbay_sdk.model import (
+    Model,
+    anything,
+    boolean,
+    by,
+    each,
+    identifier,
+    integer,
+    many,
+    mapping,
+    maybe,
+    number,
+    string,
+    time,
+)
 
 
 class AccountChoice(Model):
@@ -2337,19 +2351,40 @@ class WhatChanged(Model):
     """Names of the configurations that differ."""
 
 
+AccountChoice._readers = {"label": string, "variables": mapping}
 Alert._readers = {
+    "id": identifier,
+    "rule_id": identifier,
+    "rule_name": string,
+    "severity": string,
+    "condition": string,
     "subject": AlertedSubject,
-    "connection": AlertedConnection,
+    "state": string,
+    "summary": string,
+    "connection": maybe(AlertedConnection),
     "opened_at": time,
-    "fired_at": time,
-    "resolved_at": time,
-    "last_notified_at": time,
-    "acknowledged_at": time,
+    "fired_at": maybe(time),
+    "resolved_at": maybe(time),
+    "resolution": maybe(string),
+    "last_notified_at": maybe(time),
+    "reminders": integer,
+    "acknowledged_at": maybe(time),
+    "acknowledged_by": maybe(string),
 }
 AlertRule._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "space": string,
+    "space_id": identifier,
+    "name": string,
+    "enabled": boolean,
+    "severity": string,
     "condition": by(
         "kind", {"success_rate": SuccessRate, "stale": Stale, "connection_down": ConnectionDown}
     ),
+    "for_seconds": integer,
+    "keep_firing_for_seconds": integer,
+    "reminder_seconds": integer,
     "channels": many(
         by(
             "kind",
@@ -2359,38 +2394,163 @@ AlertRule._readers = {
     "created_at": time,
     "updated_at": time,
 }
-ApiKey._readers = {"created_at": time, "expires_at": time}
-AuditEvent._readers = {"at": time}
-AuthorizationFailure._readers = {"at": time}
-AuthorizationStep._readers = {"choices": many(AccountChoice), "failure": AuthorizationFailure}
-Backtest._readers = {"since": time, "until": time, "firings": many(BacktestFiring)}
+AlertSubject._readers = {"kind": string, "id": identifier}
+AlertedConnection._readers = {
+    "status": string,
+    "error_code": maybe(string),
+    "error_message": maybe(string),
+    "required_action": string,
+}
+AlertedSubject._readers = {
+    "kind": string,
+    "id": identifier,
+    "name": maybe(string),
+    "external_account_id": maybe(string),
+}
+ApiKey._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "name": string,
+    "prefix": string,
+    "permissions": many(string),
+    "space": maybe(string),
+    "created_by": string,
+    "created_at": time,
+    "expires_at": maybe(time),
+}
+AuditEvent._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "at": time,
+    "subject": string,
+    "trace_id": maybe(string),
+    "entity": string,
+    "entity_id": identifier,
+    "action": string,
+    "before": maybe(mapping),
+    "after": maybe(mapping),
+    "secrets_entered": many(string),
+}
+AuthorizationFailure._readers = {
+    "outcome": string,
+    "title": string,
+    "text": string,
+    "code": maybe(string),
+    "summary": maybe(string),
+    "at": time,
+}
+AuthorizationStep._readers = {
+    "scopes": many(string),
+    "found_variables": many(string),
+    "authorized": boolean,
+    "kept": boolean,
+    "scopes_granted": maybe(many(string)),
+    "scopes_missing": many(string),
+    "choices": many(AccountChoice),
+    "failure": maybe(AuthorizationFailure),
+}
+Backtest._readers = {
+    "since": time,
+    "until": time,
+    "resolution_seconds": integer,
+    "subjects": integer,
+    "firings": many(BacktestFiring),
+    "notes": many(string),
+}
 BacktestFiring._readers = {
     "subject": AlertSubject,
     "opened_at": time,
     "fired_at": time,
-    "resolved_at": time,
+    "resolved_at": maybe(time),
+    "reminders": integer,
+    "summary": string,
 }
 BrowserSession._readers = {
+    "id": identifier,
+    "signed_in_by": string,
     "created_at": time,
     "last_seen_at": time,
     "expires_at": time,
     "idle_ends_at": time,
+    "current": boolean,
 }
 Caller._readers = {
     "organization": CallersOrganization,
-    "space": CallersSpace,
-    "expires_at": time,
-    "idle_ends_at": time,
+    "subject": string,
+    "permissions": many(string),
+    "space": maybe(CallersSpace),
+    "expires_at": maybe(time),
+    "idle_ends_at": maybe(time),
+    "signed_in_by": maybe(string),
 }
+CallersOrganization._readers = {"id": identifier, "name": string, "external_id": maybe(string)}
+CallersSpace._readers = {"id": identifier, "slug": identifier}
+CapabilityReport._readers = {"role": string, "name": string, "status": string}
 CatalogEntry._aliases = {
     "iconUrl": "icon_url",
     "trustTier": "trust_tier",
     "currentVersion": "current_version",
     "authType": "auth_type",
 }
-CompletedConnection._readers = {"monitor": Monitor}
-Connection._readers = {"monitor": Monitor, "health": Health, "created_at": time, "updated_at": time}
-ConnectionHealth._readers = {"since": time, "checked_at": time, "last_success_at": time}
+CatalogEntry._readers = {
+    "id": identifier,
+    "publisher": string,
+    "slug": identifier,
+    "name": string,
+    "description": maybe(string),
+    "icon_url": maybe(string),
+    "trust_tier": string,
+    "current_version": string,
+    "deprecated": maybe(string),
+    "auth_type": string,
+    "capabilities": many(string),
+    "roles": many(string),
+    "key": string,
+}
+CompletedConnection._readers = {
+    "id": identifier,
+    "name": string,
+    "space": string,
+    "monitor": Monitor,
+}
+CompletedSource._readers = {
+    "id": identifier,
+    "name": string,
+    "integration": string,
+    "version": string,
+}
+Connection._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "name": string,
+    "source_id": identifier,
+    "destination_id": maybe(identifier),
+    "configurations": mapping,
+    "space": string,
+    "space_id": identifier,
+    "monitor": Monitor,
+    "record_uses": boolean,
+    "status": string,
+    "health": Health,
+    "required_action": string,
+    "created_at": time,
+    "updated_at": time,
+}
+ConnectionDown._readers = {"kind": string, "connection_id": maybe(identifier)}
+ConnectionHealth._readers = {
+    "connection_id": identifier,
+    "name": string,
+    "lifecycle": string,
+    "status": string,
+    "since": maybe(time),
+    "checked_at": maybe(time),
+    "last_success_at": maybe(time),
+    "seconds_since_success": maybe(integer),
+    "interval_seconds": maybe(integer),
+    "stale": boolean,
+    "required_action": string,
+    "error_code": maybe(string),
+}
 ConnectionRecord._aliases = {
     "tenantId": "tenant_id",
     "integrationKey": "integration_key",
@@ -2414,86 +2574,307 @@ ConnectionRecord._aliases = {
     "updatedAt": "updated_at",
 }
 ConnectionRecord._readers = {
-    "health_checked_at": time,
-    "usage_last_used_at": time,
-    "usage_last_error_at": time,
+    "id": identifier,
+    "tenant_id": identifier,
+    "integration_key": string,
+    "integration_version": integer,
+    "label": string,
+    "ownership_mode": string,
+    "external_account_id": maybe(string),
+    "secret_provider": string,
+    "secret_ref": string,
+    "status": string,
+    "environment": maybe(string),
+    "health_status": maybe(string),
+    "health_checked_at": maybe(time),
+    "health_latency_ms": maybe(integer),
+    "health_error_code": maybe(string),
+    "health_error_message": maybe(string),
+    "usage_request_count": integer,
+    "usage_success_count": integer,
+    "usage_error_count": integer,
+    "usage_last_used_at": maybe(time),
+    "usage_last_error_at": maybe(time),
+    "usage_last_error_code": maybe(string),
     "created_at": time,
     "updated_at": time,
 }
-DataKey._readers = {"created_at": time}
-DataKeys._readers = {"keys": many(DataKey)}
-DayPoint._readers = {"starts_at": time}
-DeletedDataKeys._readers = {"unreadable_at": time}
-Delivery._readers = {"created_at": time, "next_attempt_at": time, "attempts": many(DeliveryAttempt)}
-DeliveryAttempt._readers = {"at": time}
+DataKey._readers = {"number": integer, "current": boolean, "created_at": time}
+DataKeys._readers = {"current": integer, "keys": many(DataKey)}
+DayPoint._readers = {
+    "starts_at": time,
+    "total": integer,
+    "errors": integer,
+    "success_rate": number,
+    "no_data": boolean,
+}
+DayStatus._readers = {
+    "date": string,
+    "total": integer,
+    "success": integer,
+    "errors": integer,
+    "success_rate": number,
+    "no_data": boolean,
+}
+Deleted._readers = {"success": boolean}
+DeletedDataKeys._readers = {"deleted": many(integer), "unreadable_at": time}
+Delivery._readers = {
+    "id": identifier,
+    "notification_id": identifier,
+    "alert_id": identifier,
+    "rule_id": identifier,
+    "channel_id": identifier,
+    "channel": string,
+    "notice": string,
+    "status": string,
+    "created_at": time,
+    "next_attempt_at": maybe(time),
+    "attempts": many(DeliveryAttempt),
+}
+DeliveryAttempt._readers = {
+    "at": time,
+    "status_code": maybe(integer),
+    "error": maybe(string),
+    "duration_ms": integer,
+}
+Diagnosis._readers = {"title": string, "remediation": string, "doc_url": maybe(string)}
 DryRunResult._readers = {
-    "certificate_expires_at": time,
+    "status": string,
+    "message": string,
+    "verified": boolean,
+    "code": maybe(string),
+    "category": maybe(string),
+    "blame": maybe(string),
+    "retryable": maybe(boolean),
+    "retry_after_seconds": maybe(integer),
+    "account": maybe(string),
+    "certificate_expires_at": maybe(time),
+    "latency_ms": integer,
     "capabilities": many(CapabilityReport),
     "steps": many(Step),
 }
 EditReport._readers = {
+    "version": string,
+    "valid": boolean,
     "errors": many(FieldError),
+    "secrets_to_enter": many(string),
+    "secret_ref_to_enter": boolean,
+    "account_to_connect": boolean,
     "connections": many(InvalidConnection),
-    "members": many(MemberChange),
+    "members": maybe(many(MemberChange)),
 }
+EndUser._readers = {"id": identifier, "name": maybe(string), "email": maybe(string)}
 Endpoint._readers = {
-    "secrets_entered_at": time,
-    "granted_at": time,
+    "id": identifier,
+    "organization_id": identifier,
+    "role": string,
+    "name": string,
+    "integration": string,
+    "integration_id": identifier,
+    "version": string,
+    "category": string,
+    "variables": mapping,
+    "secrets_set": many(string),
+    "secret_ref": maybe(string),
+    "secrets_entered_at": maybe(time),
+    "granted_at": maybe(time),
     "members": many(InstalledMember),
     "dependencies": many(InstalledDependency),
+    "environment": maybe(string),
+    "external_account_id": maybe(string),
+    "ownership_mode": string,
     "created_at": time,
     "updated_at": time,
+    "secret_provider": string,
 }
 Erasure._readers = {
+    "organization_id": identifier,
+    "status": string,
     "requested_at": time,
-    "started_at": time,
+    "started_at": maybe(time),
     "verifies_at": time,
-    "finished_at": time,
+    "finished_at": maybe(time),
+    "removed": each(integer),
+    "grants_not_revoked": integer,
+    "left": maybe(integer),
+    "failures": integer,
+    "error_code": maybe(string),
     "kept": many(Kept),
 }
-Event._readers = {"occurred_at": time, "received_at": time}
-GivenCredentials._readers = {"header": GivenHeader, "expires_at": time}
-GrantEnding._readers = {"at": time}
-GrantFailure._readers = {"at": time, "retry_at": time}
+Event._readers = {
+    "id": identifier,
+    "space_id": identifier,
+    "integration_type": string,
+    "status": string,
+    "occurred_at": time,
+    "received_at": time,
+    "connection_id": maybe(identifier),
+    "duration_ms": maybe(integer),
+    "error_code": maybe(string),
+    "message": maybe(string),
+    "metadata": maybe(each(anything)),
+    "platform_fault": boolean,
+}
+EventBridgeChannel._readers = {"kind": string, "id": identifier}
+ExportedThing._readers = {"kind": string, "content": mapping}
+FieldError._readers = {"pointer": string, "message": string}
+FoundProblem._readers = {
+    "code": string,
+    "summary": string,
+    "title": string,
+    "remediation": string,
+    "field_pointer": maybe(string),
+}
+GivenCredentials._readers = {
+    "type": string,
+    "endpoint_id": identifier,
+    "access_token": maybe(string),
+    "api_key": maybe(string),
+    "username": maybe(string),
+    "password": maybe(string),
+    "secrets": each(string),
+    "header": maybe(GivenHeader),
+    "base_url": maybe(string),
+    "expires_at": maybe(time),
+    "scopes": maybe(many(string)),
+}
+GivenHeader._readers = {"name": string, "value": string}
+GrantEnding._readers = {"reason": string, "code": string, "message": string, "at": time}
+GrantFailure._readers = {
+    "code": string,
+    "message": string,
+    "at": time,
+    "retry_at": time,
+    "count": integer,
+}
+GrantRemoved._readers = {"endpoint_id": identifier, "revocation": string, "message": string}
 GrantView._readers = {
-    "connected_at": time,
-    "renewed_at": time,
-    "expires_at": time,
-    "ends_at": time,
-    "failure": GrantFailure,
-    "end": GrantEnding,
+    "endpoint_id": identifier,
+    "status": string,
+    "required_action": string,
+    "connected_through": string,
+    "connected_at": maybe(time),
+    "renewable": boolean,
+    "renewed_at": maybe(time),
+    "expires_at": maybe(time),
+    "ends_at": maybe(time),
+    "generation": integer,
+    "scopes_asked": many(string),
+    "scopes_granted": maybe(many(string)),
+    "scopes_missing": many(string),
+    "failure": maybe(GrantFailure),
+    "end": maybe(GrantEnding),
     "warnings": many(GrantWarning),
 }
-Health._readers = {"since": time, "checked_at": time}
-HealthSeries._readers = {"points": many(SeriesPoint)}
-HealthSummary._readers = {
-    "last_success_at": time,
-    "last_error_at": time,
-    "by_integration_type": many(TypeHealth),
+GrantWarning._readers = {"code": string, "title": string, "message": string, "remediation": string}
+Health._readers = {
+    "status": string,
+    "since": maybe(time),
+    "checked_at": maybe(time),
+    "latency_ms": maybe(integer),
+    "error_code": maybe(string),
+    "error_message": maybe(string),
+    "consecutive_failures": integer,
+    "consecutive_successes": integer,
 }
+HealthSeries._readers = {
+    "space_id": identifier,
+    "period_days": integer,
+    "interval": string,
+    "integration_type": maybe(string),
+    "points": many(SeriesPoint),
+}
+HealthSummary._readers = {
+    "space_id": identifier,
+    "period_days": integer,
+    "total_events": integer,
+    "success_count": integer,
+    "error_count": integer,
+    "success_rate": number,
+    "last_success_at": maybe(time),
+    "last_error_at": maybe(time),
+    "by_integration_type": many(TypeHealth),
+    "no_data": boolean,
+    "platform_faults": integer,
+}
+IngestResult._readers = {"accepted": integer, "duplicates": integer}
 InstallCompletion._readers = {
+    "session_id": identifier,
     "source": CompletedSource,
     "connection": CompletedConnection,
     "test": RecordedTest,
+    "return_url": maybe(string),
 }
 InstallForm._readers = {
+    "session_id": identifier,
+    "mode": string,
     "expires_at": time,
+    "organization_name": string,
+    "end_user_name": maybe(string),
+    "return_url": maybe(string),
+    "allowed_origins": many(string),
     "integration": InstalledIntegration,
+    "variables_schema": mapping,
+    "variables": mapping,
+    "locked": many(string),
     "secrets": many(SecretField),
-    "authorization": AuthorizationStep,
+    "authorization": maybe(AuthorizationStep),
+    "configurations_schema": mapping,
     "monitor": Monitor,
-    "repair": RepairedConnection,
+    "repair": maybe(RepairedConnection),
+}
+InstallOutcome._readers = {
+    "source_id": identifier,
+    "connection_id": identifier,
+    "test_id": identifier,
 }
 InstallSession._readers = {
-    "end_user": EndUser,
+    "id": identifier,
+    "organization_id": identifier,
+    "status": string,
+    "integration": string,
+    "integration_id": identifier,
+    "version": string,
+    "space": string,
+    "end_user": maybe(EndUser),
+    "external_account_id": maybe(string),
+    "variables": mapping,
+    "locked": many(string),
     "monitor": Monitor,
+    "return_url": maybe(string),
+    "allowed_origins": many(string),
+    "connection_id": maybe(identifier),
+    "created_by": string,
     "created_at": time,
     "expires_at": time,
-    "opened_at": time,
-    "completed_at": time,
-    "revoked_at": time,
-    "outcome": InstallOutcome,
-    "refused_at": time,
+    "opened_at": maybe(time),
+    "completed_at": maybe(time),
+    "revoked_at": maybe(time),
+    "outcome": maybe(InstallOutcome),
+    "tests": integer,
+    "refused_at": maybe(time),
+}
+InstalledDependency._readers = {
+    "integration": string,
+    "integration_id": identifier,
+    "version": string,
+}
+InstalledIntegration._readers = {
+    "integration": string,
+    "name": string,
+    "description": maybe(string),
+    "icon_url": maybe(string),
+    "publisher": string,
+    "trust_tier": string,
+    "version": string,
+    "capabilities": many(string),
+}
+InstalledMember._readers = {
+    "name": string,
+    "kind": string,
+    "forked": boolean,
+    "detached": boolean,
+    "content": maybe(mapping),
 }
 Integration._aliases = {
     "workspaceId": "workspace_id",
@@ -2508,12 +2889,42 @@ Integration._aliases = {
     "createdAt": "created_at",
     "updatedAt": "updated_at",
 }
-Integration._readers = {"deleted_at": time, "created_at": time, "updated_at": time}
-InvalidConnection._readers = {"errors": many(FieldError)}
+Integration._readers = {
+    "id": identifier,
+    "workspace_id": identifier,
+    "slug": identifier,
+    "name": string,
+    "description": maybe(string),
+    "icon_url": maybe(string),
+    "publisher": string,
+    "trust_tier": string,
+    "current_version": maybe(string),
+    "manifest": mapping,
+    "variables_schema": mapping,
+    "auth_config": mapping,
+    "visibility": string,
+    "created_by": string,
+    "deleted_at": maybe(time),
+    "retention_tier": maybe(string),
+    "created_at": time,
+    "updated_at": time,
+    "key": string,
+}
+InvalidConnection._readers = {"id": identifier, "errors": many(FieldError)}
 IssuedAlertRule._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "space": string,
+    "space_id": identifier,
+    "name": string,
+    "enabled": boolean,
+    "severity": string,
     "condition": by(
         "kind", {"success_rate": SuccessRate, "stale": Stale, "connection_down": ConnectionDown}
     ),
+    "for_seconds": integer,
+    "keep_firing_for_seconds": integer,
+    "reminder_seconds": integer,
     "channels": many(
         by(
             "kind",
@@ -2522,33 +2933,142 @@ IssuedAlertRule._readers = {
     ),
     "created_at": time,
     "updated_at": time,
+    "secrets": each(string),
 }
-IssuedApiKey._readers = {"created_at": time, "expires_at": time}
+IssuedApiKey._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "name": string,
+    "prefix": string,
+    "permissions": many(string),
+    "space": maybe(string),
+    "created_by": string,
+    "created_at": time,
+    "expires_at": maybe(time),
+    "key": string,
+}
 IssuedInstallSession._readers = {
-    "end_user": EndUser,
+    "id": identifier,
+    "organization_id": identifier,
+    "status": string,
+    "integration": string,
+    "integration_id": identifier,
+    "version": string,
+    "space": string,
+    "end_user": maybe(EndUser),
+    "external_account_id": maybe(string),
+    "variables": mapping,
+    "locked": many(string),
     "monitor": Monitor,
+    "return_url": maybe(string),
+    "allowed_origins": many(string),
+    "connection_id": maybe(identifier),
+    "created_by": string,
     "created_at": time,
     "expires_at": time,
-    "opened_at": time,
-    "completed_at": time,
-    "revoked_at": time,
-    "outcome": InstallOutcome,
-    "refused_at": time,
+    "opened_at": maybe(time),
+    "completed_at": maybe(time),
+    "revoked_at": maybe(time),
+    "outcome": maybe(InstallOutcome),
+    "tests": integer,
+    "refused_at": maybe(time),
+    "token": string,
+    "url": string,
 }
-IssuedSignInLink._readers = {"created_at": time, "expires_at": time}
-IssuedWebhookSecret._readers = {"previous_valid_until": time}
-Kept._readers = {"until": time}
-OAuthApplication._readers = {"secrets_entered_at": time, "created_at": time, "updated_at": time}
-Organization._readers = {"created_at": time}
-PublishReport._readers = {"errors": many(FieldError), "notices": many(FieldError)}
+IssuedSignInLink._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "permissions": many(string),
+    "space": maybe(string),
+    "created_by": string,
+    "created_at": time,
+    "expires_at": time,
+    "url": string,
+}
+IssuedWebhookSecret._readers = {
+    "channel_id": identifier,
+    "secret": string,
+    "previous_valid_until": maybe(time),
+}
+Kept._readers = {"what": string, "until": maybe(time)}
+Latency._readers = {
+    "count": integer,
+    "mean_ms": maybe(integer),
+    "p50_ms": maybe(integer),
+    "p95_ms": maybe(integer),
+}
+MemberChange._readers = {"name": string, "kind": string, "outcome": string}
+Monitor._readers = {"enabled": maybe(boolean), "interval": maybe(string)}
+OAuthApplication._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "integration": string,
+    "integration_id": identifier,
+    "client_id": identifier,
+    "secrets_set": many(string),
+    "secrets_entered_at": time,
+    "scopes": maybe(many(string)),
+    "shared": boolean,
+    "variables": mapping,
+    "sent_to": many(string),
+    "redirect_uri": string,
+    "uses": integer,
+    "created_at": time,
+    "updated_at": time,
+}
+Organization._readers = {
+    "id": identifier,
+    "name": string,
+    "external_id": maybe(string),
+    "paused": boolean,
+    "created_at": time,
+}
+OrganizationQuota._readers = {"name": string, "limit": integer, "used": maybe(integer)}
+PeriodDifference._readers = {"total_events": integer, "success_rate": maybe(number)}
+PeriodStatus._readers = {
+    "period_days": integer,
+    "total": integer,
+    "success": integer,
+    "errors": integer,
+    "success_rate": number,
+    "no_data": boolean,
+    "p50_ms": maybe(integer),
+}
+PeriodTotals._readers = {
+    "total_events": integer,
+    "success_count": integer,
+    "error_count": integer,
+    "success_rate": number,
+    "no_data": boolean,
+}
+PublishReport._readers = {
+    "version": string,
+    "publishable": boolean,
+    "errors": many(FieldError),
+    "notices": maybe(many(FieldError)),
+}
 RecordedTest._readers = {
-    "certificate_expires_at": time,
+    "status": string,
+    "message": string,
+    "verified": boolean,
+    "code": maybe(string),
+    "category": maybe(string),
+    "blame": maybe(string),
+    "retryable": maybe(boolean),
+    "retry_after_seconds": maybe(integer),
+    "account": maybe(string),
+    "certificate_expires_at": maybe(time),
+    "latency_ms": maybe(integer),
     "capabilities": many(CapabilityReport),
     "steps": many(Step),
-    "queued_at": time,
-    "started_at": time,
-    "finished_at": time,
-    "what_changed": WhatChanged,
+    "id": identifier,
+    "href": string,
+    "trigger": string,
+    "mode": string,
+    "queued_at": maybe(time),
+    "started_at": maybe(time),
+    "finished_at": maybe(time),
+    "what_changed": maybe(WhatChanged),
 }
 Release._aliases = {
     "workspaceId": "workspace_id",
@@ -2566,44 +3086,214 @@ Release._aliases = {
     "publishedBy": "published_by",
 }
 Release._readers = {
-    "deleted_at": time,
+    "id": identifier,
+    "workspace_id": identifier,
+    "slug": identifier,
+    "name": string,
+    "description": maybe(string),
+    "icon_url": maybe(string),
+    "publisher": string,
+    "trust_tier": string,
+    "current_version": maybe(string),
+    "manifest": mapping,
+    "variables_schema": mapping,
+    "auth_config": mapping,
+    "visibility": string,
+    "created_by": string,
+    "deleted_at": maybe(time),
+    "retention_tier": maybe(string),
     "created_at": time,
     "updated_at": time,
+    "changelog": maybe(string),
+    "deprecated": maybe(string),
+    "yanked": maybe(string),
+    "version": string,
     "published_at": time,
+    "published_by": string,
+    "key": string,
 }
+ReleaseChange._readers = {"role": string, "before": maybe(string), "now": maybe(string)}
 ReleaseSummary._aliases = {"publishedAt": "published_at", "publishedBy": "published_by"}
-ReleaseSummary._readers = {"published_at": time}
-RepairedConnection._readers = {"tested_at": time, "problems": many(FoundProblem)}
-RuleSubject._readers = {"subject": AlertSubject, "since": time}
-SeriesPoint._readers = {"starts_at": time, "latency": Latency}
-ShownAlert._readers = {"since": time}
-Space._readers = {"status_page": StatusPage, "created_at": time, "updated_at": time}
+ReleaseSummary._readers = {
+    "changelog": maybe(string),
+    "deprecated": maybe(string),
+    "yanked": maybe(string),
+    "version": string,
+    "published_at": time,
+    "published_by": string,
+}
+RepairedConnection._readers = {
+    "name": string,
+    "status": string,
+    "tested_at": maybe(time),
+    "problems": many(FoundProblem),
+    "other_connections": integer,
+}
+Resealed._readers = {"resealed": integer, "unreadable": many(string), "next_cursor": maybe(string)}
+RuleSubject._readers = {
+    "subject": AlertSubject,
+    "state": string,
+    "since": maybe(time),
+    "alert_id": maybe(identifier),
+}
+SecretField._readers = {
+    "name": string,
+    "value_schema": mapping,
+    "required": boolean,
+    "is_set": boolean,
+}
+SeriesPoint._readers = {
+    "starts_at": time,
+    "total": integer,
+    "success": integer,
+    "errors": integer,
+    "success_rate": number,
+    "no_data": boolean,
+    "platform_faults": integer,
+    "latency": Latency,
+}
+ShownAlert._readers = {"summary": string, "severity": string, "since": time}
+ShownConnection._readers = {"name": string, "state": string}
+SignInWays._readers = {"api_key": boolean, "oidc": boolean}
+SnsChannel._readers = {"kind": string, "id": identifier, "topic_arn": string}
+Space._readers = {
+    "id": identifier,
+    "organization_id": identifier,
+    "slug": identifier,
+    "name": string,
+    "paused": boolean,
+    "record_deliveries": boolean,
+    "status_page": StatusPage,
+    "created_at": time,
+    "updated_at": time,
+}
 SpaceHealth._readers = {
-    "previous": PeriodTotals,
-    "compared": PeriodTotals,
-    "difference": PeriodDifference,
+    "space_id": identifier,
+    "slug": identifier,
+    "name": string,
+    "period_days": integer,
+    "total_events": integer,
+    "success_count": integer,
+    "error_count": integer,
+    "success_rate": number,
+    "no_data": boolean,
+    "platform_faults": integer,
+    "previous": maybe(PeriodTotals),
+    "compared": maybe(PeriodTotals),
+    "difference": maybe(PeriodDifference),
     "series": many(DayPoint),
 }
-StartedAuthorization._readers = {"expires_at": time}
+Stale._readers = {
+    "per": maybe(string),
+    "integration_type": maybe(string),
+    "connection_id": maybe(identifier),
+    "kind": string,
+    "after_seconds": integer,
+}
+StartedAuthorization._readers = {"flow": string, "authorization_url": string, "expires_at": time}
+StatusPage._readers = {
+    "enabled": boolean,
+    "title": maybe(string),
+    "show_connections": boolean,
+    "url": maybe(string),
+}
 StatusReport._readers = {
+    "name": string,
+    "state": string,
+    "summary": string,
     "updated_at": time,
     "periods": many(PeriodStatus),
     "days": many(DayStatus),
     "by_integration_type": many(TypeStatus),
     "alerts": many(ShownAlert),
-    "connections": many(ShownConnection),
+    "more_alerts": boolean,
+    "connections": maybe(many(ShownConnection)),
+    "more_connections": boolean,
 }
-Step._readers = {"diagnosis": Diagnosis}
+Step._readers = {
+    "name": string,
+    "category": string,
+    "mandatory": boolean,
+    "status": string,
+    "code": maybe(string),
+    "detail": maybe(string),
+    "duration_ms": integer,
+    "first_byte_ms": maybe(integer),
+    "summary": string,
+    "diagnosis": maybe(Diagnosis),
+    "field_pointer": maybe(string),
+    "skip_reason": maybe(string),
+}
+SuccessRate._readers = {
+    "per": maybe(string),
+    "integration_type": maybe(string),
+    "connection_id": maybe(identifier),
+    "kind": string,
+    "threshold": number,
+    "recovery_threshold": maybe(number),
+    "short_window_seconds": maybe(integer),
+    "long_window_seconds": maybe(integer),
+    "minimum_events": maybe(integer),
+}
 TestConnectionOutput._aliases = {"latencyMs": "latency_ms", "errorCode": "error_code"}
-TestProgress._readers = {"steps": many(Step), "started_at": time, "finished_at": time}
+TestConnectionOutput._readers = {
+    "success": boolean,
+    "status": string,
+    "latency_ms": integer,
+    "error": maybe(string),
+    "error_code": maybe(string),
+}
+TestProgress._readers = {
+    "status": string,
+    "message": string,
+    "steps": many(Step),
+    "started_at": time,
+    "finished_at": maybe(time),
+}
 TestedEndpoint._readers = {
-    "secrets_entered_at": time,
-    "granted_at": time,
+    "id": identifier,
+    "organization_id": identifier,
+    "role": string,
+    "name": string,
+    "integration": string,
+    "integration_id": identifier,
+    "version": string,
+    "category": string,
+    "variables": mapping,
+    "secrets_set": many(string),
+    "secret_ref": maybe(string),
+    "secrets_entered_at": maybe(time),
+    "granted_at": maybe(time),
     "members": many(InstalledMember),
     "dependencies": many(InstalledDependency),
+    "environment": maybe(string),
+    "external_account_id": maybe(string),
+    "ownership_mode": string,
     "created_at": time,
     "updated_at": time,
     "test": DryRunResult,
+    "secret_provider": string,
 }
-TypeHealth._readers = {"last_event_at": time}
-WhatChanged._readers = {"at": time, "release": many(ReleaseChange)}
+TypeHealth._readers = {
+    "integration_type": string,
+    "total": integer,
+    "success": integer,
+    "errors": integer,
+    "last_event_at": time,
+}
+TypeStatus._readers = {
+    "integration_type": string,
+    "total": integer,
+    "success": integer,
+    "errors": integer,
+    "success_rate": number,
+}
+WebhookChannel._readers = {"kind": string, "id": identifier, "url": string}
+WhatChanged._readers = {
+    "test_id": identifier,
+    "at": time,
+    "variables": many(string),
+    "secret_version": many(string),
+    "release": many(ReleaseChange),
+    "configurations": many(string),
+}

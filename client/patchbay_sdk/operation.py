@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from patchbay_sdk.errors import InvalidArgument, UnexpectedAnswer, error_of
 from patchbay_sdk.messages import Request, Response
-from patchbay_sdk.model import Model
+from patchbay_sdk.model import Model, Place, Reader, identifier, many, mapping, maybe
 from patchbay_sdk.pages import Page
 from patchbay_sdk.retries import Retries
 
@@ -57,20 +57,15 @@ class ListOperation(Generic[T]):
     """One that answers a list in pages. `read` makes one item of it."""
 
     path: str
-    read: Callable[[Any], T]
+    read: Reader[T]
     items: str = "items"
     next_cursor: str = "next_cursor"
 
     def page(self, response: Response) -> Page[T]:
-        body = parsed(response)
-        if not isinstance(body, dict) or not isinstance(body.get(self.items), list):
-            raise UnexpectedAnswer(f"the answer has no {self.items}: is it Patchbay that answers?")
-        if not all(isinstance(item, dict) for item in body[self.items]):
-            raise UnexpectedAnswer("an item of the list is not an object")
-        items = [self.read(item) for item in body[self.items]]
-        cursor = body.get(self.next_cursor) or None
-        if not isinstance(cursor, str | None):
-            raise UnexpectedAnswer(f"{self.next_cursor} is not a string")
+        whole = Place(response.trace_id)
+        body = mapping(parsed(response), whole)
+        items = many(self.read)(body.get(self.items), whole.of(self.items))
+        cursor = maybe(identifier)(body.get(self.next_cursor) or None, whole.of(self.next_cursor))
         return Page(items, cursor, response)
 
 
@@ -199,30 +194,25 @@ def successful(response: Response) -> Response:
 
 
 def parsed(response: Response) -> Any:
+    """The JSON of an answer. Raises `UnexpectedAnswer`."""
     try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        raise UnexpectedAnswer("the answer is not JSON: is it Patchbay that answers?") from None
+        return response.json()
+    except ValueError:
+        raise UnexpectedAnswer(
+            "the answer is not JSON: is it Patchbay that answers?", trace_id=response.trace_id
+        ) from None
 
 
-def model(read: Callable[[Any], T]) -> Callable[[Response], T]:
+def model(read: Reader[T]) -> Callable[[Response], T]:
     """Reads the JSON of an answer."""
 
     def made(response: Response) -> T:
-        body = parsed(response)
-        if not isinstance(body, dict):
-            raise UnexpectedAnswer("the answer is not an object: is it Patchbay that answers?")
-        value = read(body)
+        value = read(parsed(response), Place(response.trace_id))
         if isinstance(value, Model):
             value._response = response
         return value
 
     return made
-
-
-def anything(value: Any) -> dict[str, Any]:
-    """An object as it is."""
-    return dict(value)
 
 
 def text(response: Response) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from patchbay_sdk import models
-from patchbay_sdk.model import either
-from patchbay_sdk.operation import ListOperation, Operation, anything, model, nothing, text
+from patchbay_sdk.model import either, mapping
+from patchbay_sdk.operation import ListOperation, Operation, model, nothing, text
 
 ORGANIZATIONS_LIST: ListOperation[models.Organization] = ListOperation(
     "/v1/organizations", models.Organization
@@ -458,6 +458,6 @@ BROWSER_SESSIONS_DELETE_CURRENT: Operation[None] = Operation(
 )
 BROWSER_SESSIONS_DELETE_ALL: Operation[None] = Operation("DELETE", "/v1/browser-sessions", nothing)
 DOCUMENTATION_GET_OPENAPI_DOCUMENT: Operation[dict[str, Any]] = Operation(
-    "GET", "/openapi.json", model(anything)
+    "GET", "/openapi.json", model(mapping)
 )
 DOCUMENTATION_GET_GUIDE: Operation[str] = Operation("GET", "/docs/guides/{guide}", text)

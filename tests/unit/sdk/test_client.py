@@ -23,7 +23,7 @@ from patchbay_sdk import (
     errors,
     models,
 )
-from patchbay_sdk.model import Model, time
+from patchbay_sdk.model import Model, Place, time
 from patchbay_sdk.operation import authorization
 
 from tests.unit.sdk.conftest import Call
@@ -133,7 +133,7 @@ def test_values_and_kinds_of_a_later_version_are_read() -> None:
 )
 def test_times_are_aware(text: str, microsecond: int) -> None:
     expected = datetime(2026, 2, 17, 10, 0, 0, microsecond, tzinfo=UTC)
-    assert time(text) == expected
+    assert time(text, Place()) == expected
 
 
 def test_what_is_omitted_is_not_sent_and_none_is_null() -> None:
