@@ -2,12 +2,15 @@
 
 A transport has one method, `send`, so one of your own is a few lines. It raises `ConnectionFailed`,
 or `TimedOut`, if there is no whole answer. The usual ones stand on httpx2, which is imported when
-the first client is made.
+the first request is sent.
 """
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from patchbay_sdk.errors import ConnectionFailed, InvalidArgument, TimedOut
@@ -16,8 +19,6 @@ from patchbay_sdk.messages import Request, Response
 if TYPE_CHECKING:
     import httpx2
 
-_NOT_BY_A_PROXY: Final = {"http://": None}
-"""HTTP in the clear is for this machine alone: HTTP_PROXY must not take the key away from it."""
 _INVALID_URL: Final = "the address of the request is too long, or has characters that none has"
 _SLACK_SECONDS: Final = 1.0
 """httpx2 is first with its own timeouts, because it knows whether a request was sent."""
@@ -44,32 +45,32 @@ class AsyncTransport(Protocol):
 
 
 class HttpxTransport:
-    """Sends by an `httpx2.Client`: your own for a proxy, a certificate, or limits."""
+    """Sends by httpx2: by an `httpx2.Client` of your own, for a certificate or limits, or without.
+
+    Without one, the timeout of a request is a deadline of all of it, also if headers or a body
+    trickle in. With one, or through a proxy, it is that of each read, as httpx2 has it; of a body,
+    it is looked at after each part.
+    """
 
     def __init__(self, client: httpx2.Client | None = None) -> None:
-        import httpx2
-
-        self._client = client or httpx2.Client(mounts=_NOT_BY_A_PROXY)
-        _keep_no_cookies(self._client.cookies)
+        self._client = client
+        if client is not None:
+            _keep_no_cookies(client.cookies)
+        self._lock = threading.Lock()
+        self._transports: dict[str | None, httpx2.BaseTransport] = {}
 
     def send(self, request: Request) -> Response:
         import httpx2
 
-        deadline = time.monotonic() + request.timeout_seconds
+        from patchbay_sdk.deadlines import deadline
+
+        end = time.monotonic() + request.timeout_seconds
         try:
-            with self._client.stream(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.content,
-                timeout=request.timeout_seconds,
-                follow_redirects=False,
-            ) as answer:
+            with deadline(request.timeout_seconds), self._stream(request) as answer:
                 parts = []
-                # The timeout of httpx2 is one of each read: a slow sender could go on for ever.
                 for part in answer.iter_bytes():
                     parts.append(part)
-                    if time.monotonic() > deadline:
+                    if time.monotonic() > end:
                         raise TimedOut(sent=True)
                 return _response(answer, b"".join(parts))
         except httpx2.InvalidURL:
@@ -78,17 +79,48 @@ class HttpxTransport:
             _raise(error)
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+        with self._lock:
+            for transport in self._transports.values():
+                transport.close()
+
+    def _stream(self, request: Request) -> AbstractContextManager[httpx2.Response]:
+        if self._client is not None:
+            return self._client.stream(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                content=request.content,
+                timeout=request.timeout_seconds,
+                follow_redirects=False,
+            )
+        made = _made(request)
+        return closing(self._transport(made.url).handle_request(made))
+
+    def _transport(self, url: httpx2.URL) -> httpx2.BaseTransport:
+        import httpx2
+
+        from patchbay_sdk.deadlines import DirectTransport
+
+        proxy = _proxy_for(url)
+        with self._lock:
+            if proxy not in self._transports:
+                self._transports[proxy] = (
+                    DirectTransport() if proxy is None else httpx2.HTTPTransport(proxy=proxy)
+                )
+            return self._transports[proxy]
 
 
 class AsyncHttpxTransport:
-    """Sends by an `httpx2.AsyncClient`: your own for a proxy, a certificate, or limits."""
+    """Sends by httpx2: by an `httpx2.AsyncClient` of your own, for a proxy, a certificate, or
+    limits, or without. The timeout of a request is a deadline of all of it."""
 
     def __init__(self, client: httpx2.AsyncClient | None = None) -> None:
-        import httpx2
-
-        self._client = client or httpx2.AsyncClient(mounts=_NOT_BY_A_PROXY)
-        _keep_no_cookies(self._client.cookies)
+        self._client = client
+        if client is not None:
+            _keep_no_cookies(client.cookies)
+        self._transports: dict[str | None, httpx2.AsyncBaseTransport] = {}
 
     async def send(self, request: Request) -> Response:
         import asyncio
@@ -108,24 +140,75 @@ class AsyncHttpxTransport:
             _raise(error)
 
     async def _answer(self, request: Request) -> Response:
-        deadline = time.monotonic() + request.timeout_seconds
-        async with self._client.stream(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            content=request.content,
-            timeout=request.timeout_seconds,
-            follow_redirects=False,
-        ) as answer:
+        end = time.monotonic() + request.timeout_seconds
+        async with self._stream(request) as answer:
             parts = []
             async for part in answer.aiter_bytes():
                 parts.append(part)
-                if time.monotonic() > deadline:
+                if time.monotonic() > end:
                     raise TimedOut(sent=True)
             return _response(answer, b"".join(parts))
 
+    @asynccontextmanager
+    async def _stream(self, request: Request) -> AsyncIterator[httpx2.Response]:
+        if self._client is not None:
+            async with self._client.stream(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                content=request.content,
+                timeout=request.timeout_seconds,
+                follow_redirects=False,
+            ) as answer:
+                yield answer
+            return
+        made = _made(request)
+        answer = await self._transport(made.url).handle_async_request(made)
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
+
+    def _transport(self, url: httpx2.URL) -> httpx2.AsyncBaseTransport:
+        import httpx2
+
+        proxy = _proxy_for(url)
+        if proxy not in self._transports:
+            self._transports[proxy] = httpx2.AsyncHTTPTransport(proxy=proxy)
+        return self._transports[proxy]
+
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+def _made(request: Request) -> httpx2.Request:
+    """A request for a transport of httpx2, beside a client: that logs each address, which has the
+    query."""
+    import httpx2
+
+    seconds = request.timeout_seconds
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers={"Accept": "*/*", "Accept-Encoding": "gzip, deflate", **request.headers},
+        content=request.content,
+        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+    )
+
+
+def _proxy_for(url: httpx2.URL) -> str | None:
+    """The proxy that the environment has for an address. HTTP in the clear is for this machine
+    alone: HTTP_PROXY must not take the key away from it."""
+    from urllib.request import getproxies, proxy_bypass
+
+    if url.scheme != "https" or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    found = proxies.get("https") or proxies.get("all")
+    return found if found is None or "://" in found else f"http://{found}"
 
 
 def _keep_no_cookies(cookies: httpx2.Cookies) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,6 +107,20 @@ def trickles(seconds: float) -> Behavior:
     return behave
 
 
+def trickles_headers(seconds: float) -> Behavior:
+    """A byte of a header now and then."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            handler.wfile.write(b"x")
+            time.sleep(0.05)
+        handler.close_connection = True
+
+    return behave
+
+
 @dataclass
 class StandIn:
     """What was asked of it, and what it does next: the last behavior is for all that follow."""
@@ -127,7 +142,7 @@ class StandIn:
 
 
 @contextmanager
-def stand_in() -> Iterator[StandIn]:
+def stand_in(tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
     here = StandIn()
 
     class Handler(BaseHTTPRequestHandler):
@@ -152,6 +167,9 @@ def stand_in() -> Iterator[StandIn]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         here.url = f"http://127.0.0.1:{server.server_port}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+            here.url = f"https://localhost:{server.server_port}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
         try:
             yield here

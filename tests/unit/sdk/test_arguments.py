@@ -1,6 +1,8 @@
 """What can't be sent, or would lead elsewhere than it says, is refused before anything is sent."""
 
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from patchbay_sdk import Patchbay, errors
@@ -145,6 +147,35 @@ def test_a_proxy_of_the_environment_does_not_get_the_key_in_the_clear(
 
     assert len(server.asked) == 1
     assert proxy.asked == []
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("no_proxy", ["", "other.example, localhost"])
+def test_a_proxy_of_the_environment_carries_https_unless_it_is_told_not_to(
+    run: Call, server: StandIn, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    monkeypatch.setenv("no_proxy", no_proxy)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(10)
+        monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.getsockname()[1]}")
+        server.url = "https://localhost:1"
+        with ThreadPoolExecutor(1) as pool:
+            line = pool.submit(first_line, proxy) if not no_proxy else None
+            with pytest.raises(errors.ConnectionFailed) as failed:
+                run(lambda client: client.request("GET", "/x"), max_retries=0)
+            assert line is None or line.result() == b"CONNECT localhost:1 HTTP/1.1\r\n"
+
+    assert not failed.value.sent
+
+
+def first_line(proxy: socket.socket) -> bytes:
+    connection, _ = proxy.accept()
+    with connection, connection.makefile("rb") as reader:
+        line = reader.readline()
+        while reader.readline() != b"\r\n":
+            pass
+        connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        return line
 
 
 @pytest.mark.enable_socket

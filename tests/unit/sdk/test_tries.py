@@ -1,12 +1,18 @@
 """What fails is tried again when that is safe: against a server that fails on purpose."""
 
 import asyncio
+import logging
+import socket
+import ssl
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
-from patchbay_sdk import ApiError, AsyncPatchbay, errors
+import trustme
+from patchbay_sdk import ApiError, AsyncPatchbay, Patchbay, errors
 from patchbay_sdk.messages import Request, Response
 from patchbay_sdk.retries import Retries
 
@@ -14,12 +20,15 @@ from tests.unit.sdk.conftest import Call
 from tests.unit.sdk.stand_in import (
     KEY,
     ORGANIZATION,
+    Behavior,
     StandIn,
     answers,
     breaks_off,
     drops,
     fails,
+    stand_in,
     trickles,
+    trickles_headers,
     waits,
 )
 
@@ -203,14 +212,74 @@ def test_a_slow_answer_ends_with_the_timeout(run: Call, server: StandIn) -> None
     assert failed.value.sent
 
 
-def test_an_answer_that_trickles_ends_with_the_timeout_too(run: Call, server: StandIn) -> None:
-    server.does(trickles(10))
+@pytest.mark.parametrize("trickle", [trickles, trickles_headers])
+def test_an_answer_that_trickles_ends_with_the_timeout_too(
+    run: Call, server: StandIn, trickle: Callable[[float], Behavior]
+) -> None:
+    server.does(trickle(20))
     began = time.monotonic()
 
-    with pytest.raises(errors.TimedOut):
+    with pytest.raises(errors.TimedOut) as failed:
         run(read, timeout=0.3, max_retries=0)
 
+    assert failed.value.sent
     assert time.monotonic() - began < 8
+
+
+def test_a_deadline_is_one_of_each_request_on_a_connection(
+    client: Patchbay, server: StandIn
+) -> None:
+    """One that was used before, too, and whoever else waits on another one."""
+    slow = client.with_options(timeout=0.3, max_retries=0)
+    server.does(answers(200, ORGANIZATION), trickles_headers(20), answers(200, ORGANIZATION))
+
+    assert read(slow).name == "Acme"
+    with pytest.raises(errors.TimedOut):
+        read(slow)
+    assert read(client).name == "Acme"
+
+
+def test_a_deadline_is_one_of_tls_too(
+    run: Call, server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with stand_in(context) as secure:
+        server.url = secure.url
+        secure.does(answers(200, ORGANIZATION), trickles_headers(20))
+        assert run(read).name == "Acme"
+        with pytest.raises(errors.TimedOut):
+            run(read, timeout=0.5, max_retries=0)
+
+
+def test_a_deployment_that_stops_reading_ends_with_the_timeout_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        began = time.monotonic()
+        with (
+            Patchbay(KEY, base_url=url, timeout=0.5, max_retries=0) as client,
+            pytest.raises(errors.TimedOut) as failed,
+        ):
+            client.request("POST", "/x", content=b" " * 50_000_000)
+
+    assert failed.value.sent
+    assert time.monotonic() - began < 8
+
+
+def test_no_address_of_a_request_is_logged(
+    run: Call, server: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A query, or the link of a status page, may be nobody else's business."""
+    server.does(answers(200, {"items": [], "next_cursor": None}))
+
+    with caplog.at_level(logging.DEBUG):
+        run(lambda client: client.request("GET", "/status/the-link", query={"q": "the-query"}))
+
+    assert "the-link" not in caplog.text
+    assert "the-query" not in caplog.text
 
 
 def test_no_connection_is_tried_again_whatever_the_method(
