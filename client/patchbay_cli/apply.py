@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from patchbay_cli.bulk import at_once_option, told
+from patchbay_cli.bulk import at_once_option, problems_of, told
 from patchbay_cli.command import command, space_option
 from patchbay_cli.exits import Exit
 from patchbay_cli.output import Output, shown
@@ -235,8 +235,8 @@ def _problems(result: Result) -> list[FileProblem]:
     """What the deployment says is wrong, with the place in the folder."""
     if result.failure is None or result.change.wanted is None:
         return []
-    listed = (result.failure.details.get("details") or {}).get("errors", ())
-    return [result.change.wanted.problem(one["pointer"], one["message"]) for one in listed]
+    wanted = result.change.wanted
+    return [wanted.problem(*one) for one in problems_of(result.failure)]
 
 
 def _lines_of(text: str) -> str:

@@ -164,14 +164,16 @@ class Pace:
 def failure(error: Exception) -> Outcome:
     """The outcome that an error is. It never has what was sent."""
     from patchbay_cli.failures import described
-    from patchbay_sdk.errors import FailedTest
+    from patchbay_sdk.errors import ConnectionFailed, FailedTest, ServerError, UnexpectedAnswer
 
     if isinstance(error, FailedTest):
         test = error.details.get("test")
         report = test if isinstance(test, dict) else {}
         told = {name: report.get(name) for name in ("code", "blame", "message")}
         return Outcome(False, "test_failed", {**told, "trace_id": error.trace_id})
-    return Outcome(False, "refused", described(error))
+    # The deployment may have done it.
+    is_unclear = isinstance(error, (ConnectionFailed, ServerError, UnexpectedAnswer))
+    return Outcome(False, "unclear" if is_unclear else "refused", described(error))
 
 
 def told(outcome: Outcome) -> str:
@@ -180,8 +182,16 @@ def told(outcome: Outcome) -> str:
     words += [
         str(outcome.details[name]) for name in ("code", "message") if outcome.details.get(name)
     ]
-    words += [
-        f"{problem.get('pointer')} {problem.get('message')}"
-        for problem in (outcome.details.get("details") or {}).get("errors", ())
-    ]
+    words += [f"{pointer} {message}" for pointer, message in problems_of(outcome)]
     return ": ".join(words)
+
+
+def problems_of(outcome: Outcome) -> list[tuple[str, str]]:
+    """What is wrong with the request, as the deployment says it: pointers and messages."""
+    details = outcome.details.get("details")
+    listed = details.get("errors") if isinstance(details, dict) else None
+    return [
+        (str(one.get("pointer", "")), str(one.get("message", "")))
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, dict)
+    ]

@@ -59,17 +59,28 @@ def described(error: Exception) -> dict[str, Any]:
             "details": error.details,
             "trace_id": error.trace_id,
         }
+    if isinstance(error, UnexpectedAnswer):
+        return {
+            "code": None,
+            "message": error.message,
+            "pointer": error.pointer,
+            "trace_id": error.trace_id,
+        }
     return {"code": None, "message": _sentence(error)}
 
 
 def _lines(error: Exception) -> list[str]:
+    if isinstance(error, UnexpectedAnswer):
+        return [shown(error.message), *_trace(error)]
     if not isinstance(error, ApiError) or _is_of_another(error):
         return [shown(_sentence(error))]
     lines = [shown(f"{error.message} ({error.code})")]
     lines += [f"  {shown(problem.pointer)} {shown(problem.message)}" for problem in error.errors]
-    if error.trace_id:
-        lines.append(f"  trace {shown(error.trace_id)}")
-    return lines
+    return [*lines, *_trace(error)]
+
+
+def _trace(error: ApiError | UnexpectedAnswer) -> list[str]:
+    return [f"  trace {shown(error.trace_id)}"] if error.trace_id else []
 
 
 def _sentence(error: Exception) -> str:

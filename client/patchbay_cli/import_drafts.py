@@ -40,6 +40,8 @@ class Drafts:
     def bring(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Make or update the draft, and publish it if that is wanted and possible. Raises
         `PatchbayError`."""
+        from patchbay_sdk.model import checked_json
+
         integration_id = self._ids.get(definition["slug"])
         if integration_id is None and definition["slug"] in self._deleted:
             why = f"{self._publisher}/{definition['slug']} is deleted, and keeps its slug"
@@ -54,10 +56,10 @@ class Drafts:
             integration_id, action = self._create(definition), "created"
         else:
             found = self._client.integrations.get(integration_id=integration_id)
-            if kept := self._kept(found.to_dict(), definition):
+            if kept := self._kept(checked_json(found), definition):
                 return {**kept, "id": integration_id}
             changes = merge_patch(
-                {name: found.to_dict()[name] for name in _CONTENT},
+                {name: checked_json(found)[name] for name in _CONTENT},
                 {name: definition[name] for name in _CONTENT},
             )
             action = "updated" if changes else "unchanged"

@@ -180,6 +180,8 @@ def _rotate(client: Patchbay, test: bool, one: Rotation) -> Outcome:
 
 
 def _preview(client: Patchbay, one: Rotation) -> Outcome:
+    from patchbay_sdk.model import checked_json
+
     if one.endpoint_id.startswith("src_"):
         found = client.sources.preview_update(
             organization_id=one.organization_id, source_id=one.endpoint_id, secrets=one.secrets
@@ -192,4 +194,4 @@ def _preview(client: Patchbay, one: Rotation) -> Outcome:
         )
     if found.valid:
         return Outcome(True, "valid", {})
-    return Outcome(False, "invalid", {"details": {"errors": found.to_dict()["errors"]}})
+    return Outcome(False, "invalid", {"details": {"errors": checked_json(found)["errors"]}})

@@ -91,6 +91,8 @@ def _outdated(run: Run, organization_id: str, integration: str, version: str) ->
 
 
 def _preview(client: Patchbay, version: str, one: Endpoint) -> Outcome:
+    from patchbay_sdk.model import checked_json
+
     if one.role == "source":
         found = client.sources.preview_update(
             organization_id=one.organization_id, source_id=one.id, version=version
@@ -102,7 +104,7 @@ def _preview(client: Patchbay, version: str, one: Endpoint) -> Outcome:
     needs = _needs(found)
     if found.valid and not needs:
         return Outcome(True, "ready", {})
-    errors = found.to_dict()["errors"]
+    errors = checked_json(found)["errors"]
     message = f"needs {', '.join(needs)}" if needs else None
     return Outcome(False, "not_ready", {"message": message, "details": {"errors": errors}})
 

@@ -57,6 +57,15 @@ class Place:
         )
         return UnexpectedAnswer(message, pointer=where, trace_id=self.trace_id)
 
+    def is_missing(self) -> MissingField:
+        """The error about a field that is not there."""
+        where = self.pointer
+        return MissingField(
+            f"the answer has no {where}: does the deployment have another version?",
+            pointer=where,
+            trace_id=self.trace_id,
+        )
+
 
 Reader = Callable[[Any, Place], _T]
 
@@ -118,13 +127,7 @@ class Model:
             kind = type(self)
             if name in kind._fields:
                 in_json = {attribute: key for key, attribute in kind._aliases.items()}
-                place = self._place.of(in_json.get(name, name))
-                raise MissingField(
-                    f"this {kind.__name__} has no {name}, {place.pointer} of the answer: does the "
-                    "deployment have another version?",
-                    pointer=place.pointer,
-                    trace_id=place.trace_id,
-                )
+                raise self._place.of(in_json.get(name, name)).is_missing()
             raise AttributeError(f"{kind.__name__} has no {name}")
 
     def __eq__(self, other: object) -> bool:
@@ -139,6 +142,29 @@ class Model:
             if isinstance(self.__dict__.get(name), (str, int))
         )
         return f"<{type(self).__name__}{shown}>"
+
+
+def checked_json(model: Model) -> dict[str, Any]:
+    """The JSON of a model. A key that it lacks, or an object within it, is a `MissingField`."""
+    found: dict[str, Any] = _checked(model._json, model._place)
+    return found
+
+
+class _Checked(dict[str, Any]):
+    def __init__(self, value: Mapping[str, Any], place: Place) -> None:
+        super().__init__({key: _checked(item, place.of(key)) for key, item in value.items()})
+        self._place = place
+
+    def __missing__(self, key: str) -> Any:
+        raise self._place.of(key).is_missing()
+
+
+def _checked(value: Any, place: Place) -> Any:
+    if isinstance(value, Mapping):
+        return _Checked(value, place)
+    if isinstance(value, list):
+        return [_checked(item, place.of(index)) for index, item in enumerate(value)]
+    return value
 
 
 def anything(value: Any, place: Place) -> Any:  # noqa: ARG001 - a reader is given it

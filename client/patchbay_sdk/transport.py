@@ -47,9 +47,9 @@ class AsyncTransport(Protocol):
 class HttpxTransport:
     """Sends by httpx2: by an `httpx2.Client` of your own, for a certificate or limits, or without.
 
-    Without one, the timeout of a request is a deadline of all of it, also if headers or a body
-    trickle in. With one, or through a proxy, it is that of each read, as httpx2 has it; of a body,
-    it is looked at after each part.
+    Without one, the timeout of a request is a deadline of all of it: headers and bodies that
+    trickle in do not prolong it. With one, or through a proxy, it is that of each read, as httpx2
+    has it; of a body, it is looked at after each part.
     """
 
     def __init__(self, client: httpx2.Client | None = None) -> None:

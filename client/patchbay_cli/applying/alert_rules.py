@@ -21,6 +21,7 @@ from patchbay_cli.applying.new_secrets import NewSecrets
 from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step, ambiguous
 from patchbay_cli.applying.references import value_of, why_not_at_hand
 from patchbay_cli.json_files import FileProblem
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -93,7 +94,7 @@ def _plan_edit(
         return
     space = str(rule.identity.space)
     now = deployment.client.alert_rules.get(slug=space, rule_id=found.id)
-    differing = [*_differences(rule, now.to_dict(), ids), *lost]
+    differing = [*_differences(rule, checked_json(now), ids), *lost]
     if any(one.pointer.startswith("/channels") for one in differing):
         plan.missing += _not_at_hand(rule)
         if _webhooks(rule.value):
@@ -211,7 +212,7 @@ def _edit(
 ) -> None:
     space = str(rule.identity.space)
     lost = _lost(rule, secrets)
-    has = client.alert_rules.get(slug=space, rule_id=id).to_dict()
+    has = checked_json(client.alert_rules.get(slug=space, rule_id=id))
     names = {one.pointer.split("/")[1] for one in _differences(rule, has, ids)}
     patch = {name: value for name, value in _body(rule, ids).items() if name in names}
     if "condition" in patch and patch["condition"]["kind"] != has["condition"]["kind"]:
@@ -226,7 +227,7 @@ def _edit(
                     slug=space, rule_id=id, **patch, if_match=if_match
                 ),
                 etag,
-                lambda now: not list(_differences(rule, now.to_dict(), ids)),
+                lambda now: not list(_differences(rule, checked_json(now), ids)),
             )
             _keep_secrets(rule, changed, secrets)
         if lost:
@@ -236,8 +237,8 @@ def _edit(
 def _keep_secrets(rule: Wanted, answer: Any, secrets: NewSecrets) -> None:
     """A new webhook has a new signing secret, which is shown once."""
     issued: IssuedAlertRule = answer
-    new = issued.to_dict().get("secrets") or {}
-    channels = issued.to_dict()["channels"]
+    new = checked_json(issued).get("secrets") or {}
+    channels = checked_json(issued)["channels"]
     for position, channel in enumerate(channels):
         if channel["id"] in new:
             secrets.keep(rule.identity, new[channel["id"]], f"channel-{position}")
@@ -246,7 +247,7 @@ def _keep_secrets(rule: Wanted, answer: Any, secrets: NewSecrets) -> None:
 def _rotate(rule: Wanted, id: str, secrets: NewSecrets, client: Patchbay) -> None:
     """Gives each webhook another signing secret. The one before it also signs for a day."""
     space = str(rule.identity.space)
-    has = client.alert_rules.get(slug=space, rule_id=id).to_dict()
+    has = checked_json(client.alert_rules.get(slug=space, rule_id=id))
     for position, channel in enumerate(has["channels"]):
         if channel["kind"] == "webhook":
             issued = client.alert_rules.rotate_webhook_secret(

@@ -12,6 +12,7 @@ from patchbay_cli.applying.differences import Difference, differences, merge_pat
 from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import DESTINATION, SOURCE, Identity, Wanted
 from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step, ambiguous
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -88,7 +89,7 @@ def _plan_edit(
             connection.identity,
             connection,
             [Step(Stage.CONNECTIONS, do)],
-            tuple(_differences(connection, now.to_dict(), deployment.client, ids)),
+            tuple(_differences(connection, checked_json(now), deployment.client, ids)),
             last_change=deployment.last_change(found.id),
         )
     )
@@ -106,9 +107,11 @@ def _differences(
     if configurations is not None:
         there = has["configurations"]
         if any(name not in configurations for name in there):
-            release = client.sources.get_release(
-                organization_id=has["organization_id"], source_id=has["source_id"]
-            ).to_dict()
+            release = checked_json(
+                client.sources.get_release(
+                    organization_id=has["organization_id"], source_id=has["source_id"]
+                )
+            )
             schema = release["manifest"].get("configurationSchema", {})
             there = without_defaults(there, configurations, schema)
         yield from differences(there, configurations, "/configurations")
@@ -164,7 +167,7 @@ def _edit(
     client: Patchbay,
 ) -> None:
     one: dict[str, Any] = {"organization_id": organization_id, "connection_id": id}
-    has = client.connections.get(**one).to_dict()
+    has = checked_json(client.connections.get(**one))
     patch: dict[str, Any] = {}
     for difference in _differences(connection, has, client, ids):
         name = difference.pointer.split("/")[1]
@@ -181,5 +184,5 @@ def _edit(
         lambda: client.connections.get(**one),
         lambda if_match: client.connections.update(**one, **patch, if_match=if_match),
         etag,
-        lambda now: not list(_differences(connection, now.to_dict(), client, ids)),
+        lambda now: not list(_differences(connection, checked_json(now), client, ids)),
     )

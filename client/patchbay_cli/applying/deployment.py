@@ -23,6 +23,7 @@ from patchbay_cli.applying.folder import (
     SPACE,
     Identity,
 )
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -155,7 +156,7 @@ class Deployment:
         if self.organization_id != self.caller.organization.id:
             mine = "operator"
         is_drift = subjects[0] != mine and mine in subjects
-        return LastChange(subjects[0], str(page.items[0].to_dict()["at"]), is_drift)
+        return LastChange(subjects[0], str(checked_json(page.items[0])["at"]), is_drift)
 
 
 def grouped(things: Iterable[Found]) -> dict[Identity, list[Found]]:
@@ -171,5 +172,5 @@ def _named(kind: str, one: Any, space: str | None = None) -> Found:
 
 
 def _found(identity: Identity, one: Model) -> Found:
-    value = one.to_dict()
+    value = checked_json(one)
     return Found(identity, value["id"], value)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from patchbay_cli.run import CommandFailed
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk.model import Model
@@ -74,7 +75,7 @@ def create(
         try:
             read(made)
         except NotFound:
-            seed = f"{seed} {made.to_dict()['id']}"
+            seed = f"{seed} {checked_json(made)['id']}"
         else:
             return made
     raise CommandFailed("was made and deleted too often today, or another run makes it: try later")

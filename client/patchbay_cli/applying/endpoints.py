@@ -26,6 +26,7 @@ from patchbay_cli.applying.folder import SOURCE, Identity, Wanted
 from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Ids, Plan, Stage, Step, ambiguous
 from patchbay_cli.applying.references import value_of, why_not_at_hand
 from patchbay_cli.run import CommandFailed
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -71,7 +72,7 @@ def _plan_edit(plan: Plan, endpoint: Wanted, found: Found, deployment: Deploymen
         plan.unchanged.append(endpoint.identity)
         return
     now = calls.get()
-    plan.missing += _not_at_hand(endpoint, _unset(endpoint, now.to_dict()))
+    plan.missing += _not_at_hand(endpoint, _unset(endpoint, checked_json(now)))
     do = partial(_edit, deployment.organization_id, endpoint, found.id, now.etag)
     plan.changes.append(
         Change(
@@ -98,7 +99,7 @@ class _Calls:
 
     def variables_schema(self) -> dict[str, Any]:
         """Of its release, with the defaults of the manifest."""
-        release = self._namespace.get_release(**self._one).to_dict()
+        release = checked_json(self._namespace.get_release(**self._one))
         schema: dict[str, Any] = release["variablesSchema"]
         properties = {**schema.get("properties", {})}
         for name, value in release["manifest"].get("defaults", {}).items():
@@ -164,7 +165,7 @@ def _edit(
 ) -> None:
     calls = _Calls(client, organization_id, endpoint.identity.kind, id)
     now = calls.get()
-    has = now.to_dict()
+    has = checked_json(now)
     patch = {
         name: value
         for name, value in endpoint.value.items()
@@ -190,5 +191,5 @@ def _edit(
         calls.get,
         lambda if_match: calls.update(patch, if_match),
         etag,
-        lambda changed: not list(_differences(endpoint, changed.to_dict(), calls)),
+        lambda changed: not list(_differences(endpoint, checked_json(changed), calls)),
     )

@@ -24,6 +24,7 @@ from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import Definition, Identity
 from patchbay_cli.applying.plan import CREATE, PUBLISH, UPDATE, Change, Ids, Plan, Stage, Step
 from patchbay_cli.run import CommandFailed
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -108,9 +109,9 @@ def _release(client: Patchbay, integration_id: str, version: str) -> dict[str, A
     from patchbay_sdk.errors import InvalidRequest, NotFound
 
     try:
-        return client.integrations.get_release(
-            integration_id=integration_id, version=version
-        ).to_dict()
+        return checked_json(
+            client.integrations.get_release(integration_id=integration_id, version=version)
+        )
     except (NotFound, InvalidRequest):
         return None
 
@@ -131,7 +132,7 @@ def _plan_release(
         steps.append(Step(Stage.DRAFTS, partial(_create, deployment, definition, ids, workspace)))
     else:
         draft = deployment.client.integrations.get(integration_id=found.id)
-        has = {name: draft.to_dict()[name] for name in wanted}
+        has = {name: checked_json(draft)[name] for name in wanted}
         if _refuses_nulls(plan, definition, has, wanted):
             return
         if not same(has, wanted):
@@ -176,7 +177,7 @@ def _plan_edit(
     steps, differing = list(_remark_steps(current, ids)), list(_remark_differences(current))
     if not same(has, wanted):
         draft = deployment.client.integrations.get(integration_id=found.id)
-        has = {name: draft.to_dict()[name] for name in wanted}
+        has = {name: checked_json(draft)[name] for name in wanted}
         if _refuses_nulls(plan, definition, has, wanted):
             return
         differing[:0] = differences(has, wanted)
@@ -284,7 +285,7 @@ def _edit(
 
 
 def _is_as(now: Integration | Release, wanted: Mapping[str, Any]) -> bool:
-    return next(missing(now.to_dict(), wanted), None) is None
+    return next(missing(checked_json(now), wanted), None) is None
 
 
 def _check(definition: Definition, ids: Ids, client: Patchbay) -> None:

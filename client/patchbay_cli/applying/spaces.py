@@ -11,6 +11,7 @@ from patchbay_cli.applying.differences import missing
 from patchbay_cli.applying.edits import create, edit
 from patchbay_cli.applying.folder import Wanted
 from patchbay_cli.applying.plan import CREATE, UPDATE, Change, Plan, Stage, Step
+from patchbay_sdk.model import checked_json
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay
@@ -34,7 +35,7 @@ def plan_spaces(plan: Plan, wanted: Sequence[Wanted], deployment: Deployment) ->
                     identity,
                     space,
                     [Step(Stage.SPACES, do)],
-                    tuple(missing(now.to_dict(), space.value)),
+                    tuple(missing(checked_json(now), space.value)),
                     last_change=deployment.last_change(found.id),
                 )
             )
@@ -51,7 +52,7 @@ def _create(organization_id: str, space: Wanted, client: Patchbay) -> None:
         {"slug": slug, "name": name},
         organization_id,
     )
-    if settings and not _is_as(made.to_dict(), settings):
+    if settings and not _is_as(checked_json(made), settings):
         # A create takes no settings. It has just been made, so nobody's are overwritten.
         client.spaces.update(slug=slug, **settings)
 
@@ -62,7 +63,7 @@ def _edit(space: Wanted, etag: str | None, client: Patchbay) -> None:
         lambda: client.spaces.get(slug=slug),
         lambda if_match: client.spaces.update(slug=slug, **space.value, if_match=if_match),
         etag,
-        lambda now: _is_as(now.to_dict(), space.value),
+        lambda now: _is_as(checked_json(now), space.value),
     )
 
 

@@ -110,7 +110,7 @@ def test_fields_of_a_later_version_are_no_attributes_and_not_lost() -> None:
 
 def test_a_field_that_is_missing_says_so() -> None:
     made = models.Organization({"id": "org_1"})
-    with pytest.raises(AttributeError, match="this Organization has no name"):
+    with pytest.raises(AttributeError, match="the answer has no /name"):
         _ = made.name
 
 

@@ -229,7 +229,7 @@ def test_an_answer_that_trickles_ends_with_the_timeout_too(
 def test_a_deadline_is_one_of_each_request_on_a_connection(
     client: Patchbay, server: StandIn
 ) -> None:
-    """One that was used before, too, and whoever else waits on another one."""
+    """One that was used before, too; other requests have deadlines of their own."""
     slow = client.with_options(timeout=0.3, max_retries=0)
     server.does(answers(200, ORGANIZATION), trickles_headers(20), answers(200, ORGANIZATION))
 
