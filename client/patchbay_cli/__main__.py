@@ -11,9 +11,10 @@ def run() -> int:
     except ModuleNotFoundError:
         print("patchbay: pip install 'patchbay-sdk[cli]'", file=sys.stderr)
         return 1
-    from patchbay_cli.program import main
+    from patchbay_cli.program import end_as_interrupted, main
 
     _complete_streams()
+    end_as_interrupted()
     return main()
 
 

@@ -119,6 +119,11 @@ def apply(
             told=lambda result: _tell(run.output, result),
             counted=lambda done, of: run.output.progress(f"{done} of {of} steps"),
         )
+    except KeyboardInterrupt:
+        run.output.note(
+            "Interrupted. To go on, run the same command again: it plans only what is not done."
+        )
+        raise
     finally:
         # Also if somebody interrupts it.
         for path in secrets.written:

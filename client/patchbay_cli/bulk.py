@@ -61,6 +61,7 @@ class Bulk(Generic[T]):
         self._at_once = at_once
         self._max_error_rate = max_error_rate
         self._pace = Pace()
+        self._running: dict[Future[Outcome | None], T] = {}
         self.count = 0
         self.failed = 0
 
@@ -70,10 +71,22 @@ class Bulk(Generic[T]):
         rate = 100 * self.failed / max(self.count, 1)
         return self.count >= _LEAST_TO_JUDGE and rate > self._max_error_rate
 
-    def outcomes(self, items: Iterable[T]) -> Iterator[tuple[T, Outcome]]:
+    def each(self, items: Iterable[T], told: Callable[[T, Outcome], None]) -> None:
+        """Tells the outcome of each item. If somebody interrupts it, those of what is at work are
+        told before the interruption goes on."""
+        try:
+            for item, outcome in self._outcomes(items):
+                told(item, outcome)
+        except KeyboardInterrupt:
+            self._pace.end()
+            for item, outcome in self._counted(list(self._running)):
+                told(item, outcome)
+            raise
+
+    def _outcomes(self, items: Iterable[T]) -> Iterator[tuple[T, Outcome]]:
         """Each item with its outcome, as they end. Those that were not begun are left out."""
         waiting = iter(items)
-        running: dict[Future[Outcome | None], T] = {}
+        running = self._running
         with ThreadPoolExecutor(max_workers=self._at_once) as pool:
             try:
                 while True:
@@ -83,20 +96,14 @@ class Bulk(Generic[T]):
                     if not running:
                         return
                     ended, _ = wait_for(running, return_when=FIRST_COMPLETED)
-                    yield from self._counted(running, ended)
-            except KeyboardInterrupt:
-                self._pace.end()
-                yield from self._counted(running, list(running))
-                raise
+                    yield from self._counted(ended)
             finally:
                 self._pace.end()
 
-    def _counted(
-        self, running: dict[Future[Outcome | None], T], ended: Iterable[Future[Outcome | None]]
-    ) -> Iterator[tuple[T, Outcome]]:
+    def _counted(self, ended: Iterable[Future[Outcome | None]]) -> Iterator[tuple[T, Outcome]]:
         for future in ended:
+            item = self._running.pop(future)
             outcome = future.result()
-            item = running.pop(future)
             if outcome is not None:
                 self.count += 1
                 self.failed += not outcome.done

@@ -83,11 +83,11 @@ def command(name: str | None = None) -> Callable[[Callable[..., Exit | None]], c
                 return function(run, **options) or Exit.DONE
             except (click.ClickException, click.Abort, click.exceptions.Exit):
                 raise
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interruption:
                 if not as_json:
                     raise
                 # click prints an empty line for one, which is not a document.
-                raise click.Abort from None
+                raise click.Abort from interruption
             except Exception as error:
                 # It imports the SDK, which a command that works may not need.
                 from patchbay_cli.failures import REPORTED, report

@@ -89,7 +89,14 @@ def import_events(
             if os.path.sameopenfile(out.fileno(), source.fileno()):
                 raise CommandFailed("the file for what is invalid is the one that is read")
         work = Import(run, slug, memory, out)
-        work.all_of(entries(source, format_name), skipped)
+        try:
+            work.all_of(entries(source, format_name), skipped)
+        except KeyboardInterrupt:
+            work.report(skipped)
+            run.output.note(
+                "Interrupted. To go on, run the same command again: nothing is counted twice."
+            )
+            raise
     return work.report(skipped)
 
 

@@ -23,10 +23,15 @@ class Exit(IntEnum):
     USAGE = 64
     """The command was not understood. (The 2 of other programs is taken.)"""
     INTERRUPTED = 130
+    TERMINATED = 143
 
     @classmethod
     def of_blame(cls, blame: str | None) -> "Exit":
         return _OF_BLAME.get(blame or "unknown", cls.UNKNOWN)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what is at work is ended as after Ctrl-C, and reported."""
 
 
 _OF_BLAME = {

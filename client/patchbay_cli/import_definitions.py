@@ -154,6 +154,9 @@ def import_definitions(run: Run, found: Iterable[Imported], wanted: Wanted) -> E
         except KeyboardInterrupt:
             # What was done until then is not lost for who has to go on.
             _report(run, results, wanted)
+            run.output.note(
+                "Interrupted. To go on, run the same command again: it makes no draft twice."
+            )
             raise
     return _report(run, results, wanted)
 
@@ -238,16 +241,19 @@ def _make_drafts(run: Run, results: Sequence[Result], wanted: Wanted) -> None:
         return Outcome(True, "done", drafts.bring(result.imported.definition or {}))
 
     bulk = Bulk(bring, at_once=wanted.at_once, max_error_rate=wanted.max_error_rate)
-    for one, outcome in bulk.outcomes(results):
+
+    def note(one: Result, outcome: Outcome) -> None:
         run.output.progress(f"{bulk.count} of {len(results)}")
         if not outcome.done:
             one.error, one.state = outcome.details, _FAILED
             one.actions.append("failed")
-            continue
+            return
         done = outcome.details
         one.actions += done["actions"]
         one.state, one.id, one.problems = done["state"], done["id"], done["problems"]
         one.notes += done["notes"]
+
+    bulk.each(results, note)
     if bulk.stopped:
         run.output.note("Stopped: too many have failed.")
 

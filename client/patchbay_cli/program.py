@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import click
 
 from patchbay_cli.command import LazyGroup
-from patchbay_cli.exits import Exit
+from patchbay_cli.exits import Exit, Terminated
 from patchbay_cli.table import COMMANDS
 
 NAME: Final = "patchbay"
@@ -62,16 +63,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             error.show()
         return Exit.USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as interruption:
         if as_json:
             _say_as_json("interrupted")
         else:
             print("patchbay: interrupted", file=sys.stderr)
-        return Exit.INTERRUPTED
+        # click raises its own of one.
+        is_terminated = isinstance(interruption.__cause__ or interruption, Terminated)
+        return Exit.TERMINATED if is_terminated else Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as `head` does. Python must not fail again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+
+
+def end_as_interrupted() -> None:
+    """From now on SIGTERM ends the program as Ctrl-C does, unless its caller wants it ignored."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(*_: object) -> None:
+    # Another one ends it at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated
 
 
 def _say_as_json(message: str) -> None:

@@ -78,9 +78,11 @@ def rotate(
     client = run.client.with_options(max_retries=0)
     call = partial(_preview, client) if dry_run else partial(_rotate, client, not no_test)
     bulk = Bulk(call, at_once=at_once, max_error_rate=max_error_rate)
+    before = len(rotations) - len(wanted)
     with ExitStack() as stack:
         out = None if report is None else stack.enter_context(open_private(Path(report)))
-        for rotation, outcome in bulk.outcomes(wanted):
+
+        def tell(rotation: Rotation, outcome: Outcome) -> None:
             line = {
                 "organization_id": rotation.organization_id,
                 "id": rotation.endpoint_id,
@@ -92,14 +94,36 @@ def rotate(
                 out.flush()
             run.output.result(line, f"{rotation.endpoint_id}  {shown(told(outcome))}")
             run.output.progress(f"{bulk.count} of {len(wanted)}")
+
+        try:
+            bulk.each(wanted, tell)
+        except KeyboardInterrupt:
+            _sum_up(run, bulk, len(wanted), before)
+            run.output.note(_how_to_go_on(report, dry_run=dry_run))
+            raise
     rest = len(wanted) - bulk.count
     if rest:
         run.output.note(f"Stopped: too many have failed. {rest} were not tried.")
-    run.output.note(
-        f"{bulk.count - bulk.failed} done, {bulk.failed} failed, {rest} not tried, "
-        f"{len(rotations) - len(wanted)} rotated before."
-    )
+    _sum_up(run, bulk, len(wanted), before)
     return Exit.FAILED if bulk.failed or rest else Exit.DONE
+
+
+def _sum_up(run: Run, bulk: Bulk[Rotation], wanted: int, before: int) -> None:
+    run.output.note(
+        f"{bulk.count - bulk.failed} done, {bulk.failed} failed, {wanted - bulk.count} not tried, "
+        f"{before} rotated before."
+    )
+
+
+def _how_to_go_on(report: str | None, *, dry_run: bool) -> str:
+    if dry_run:
+        return "Interrupted: nothing was stored. To see the rest, run the same command again."
+    if report is not None:
+        return f"Interrupted. To go on, run the same command with --retry {shown(report)}."
+    return (
+        "Interrupted. To go on, run the same command again: it stores again what is done. With "
+        "--report FILE, --retry FILE leaves that out."
+    )
 
 
 def _rotations(run: Run, rows: Iterable[Row]) -> list[Rotation]:

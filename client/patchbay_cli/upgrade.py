@@ -55,11 +55,21 @@ def upgrade(
     # The preview of every one is wanted, however many of them fail.
     previews = Bulk(partial(_preview, client, version), at_once=at_once, max_error_rate=100)
     ready: list[Endpoint] = []
-    for endpoint, outcome in previews.outcomes(found):
+
+    def tell_preview(endpoint: Endpoint, outcome: Outcome) -> None:
         _show(run, endpoint, version, outcome)
         if outcome.done:
             ready.append(endpoint)
         run.output.progress(f"{previews.count} of {len(found)} previewed")
+
+    try:
+        previews.each(found, tell_preview)
+    except KeyboardInterrupt:
+        run.output.note(
+            f"Interrupted: {previews.count} of {len(found)} were previewed, and nothing was "
+            "upgraded. To go on, run the same command again."
+        )
+        raise
     run.output.note(f"{len(ready)} of {len(found)} can be upgraded to {version}.")
     if dry_run or not ready:
         return Exit.FAILED if previews.failed else Exit.DONE
@@ -72,15 +82,29 @@ def upgrade(
         at_once=at_once,
         max_error_rate=max_error_rate,
     )
-    for endpoint, outcome in upgrades.outcomes(ready):
+
+    def tell_upgrade(endpoint: Endpoint, outcome: Outcome) -> None:
         _show(run, endpoint, version, outcome)
         run.output.progress(f"{upgrades.count} of {len(ready)} upgraded")
+
+    try:
+        upgrades.each(ready, tell_upgrade)
+    except KeyboardInterrupt:
+        _sum_up(run, upgrades, len(ready))
+        run.output.note(
+            "Interrupted. To go on, run the same command again: it leaves out what is upgraded."
+        )
+        raise
     rest = len(ready) - upgrades.count
     if rest:
         run.output.note(f"Stopped: too many have failed. {rest} were not tried.")
-    done = upgrades.count - upgrades.failed
-    run.output.note(f"{done} upgraded, {upgrades.failed} failed, {rest} not tried.")
+    _sum_up(run, upgrades, len(ready))
     return Exit.FAILED if previews.failed or upgrades.failed or rest else Exit.DONE
+
+
+def _sum_up(run: Run, upgrades: Bulk[Endpoint], ready: int) -> None:
+    done, rest = upgrades.count - upgrades.failed, ready - upgrades.count
+    run.output.note(f"{done} upgraded, {upgrades.failed} failed, {rest} not tried.")
 
 
 def _outdated(run: Run, organization_id: str, integration: str, version: str) -> Iterator[Endpoint]:

@@ -66,16 +66,21 @@ def execute(
         return Outcome(True, "done", {})
 
     steps, count = sum(map(len, stages.values())), 0
+
+    def note(item: tuple[Result, Step], outcome: Outcome) -> None:
+        nonlocal count
+        result = item[0]
+        if outcome.done:
+            result.done_steps += 1
+        else:
+            result.failure = outcome
+        if result.failure is not None or result.is_done:
+            told(result)
+        count += 1
+        counted(count, steps)
+
     for _, items in sorted(stages.items()):
         bulk = Bulk(do, at_once=at_once, max_error_rate=_MOST_FAILURES_PERCENT)
-        for (result, _), outcome in bulk.outcomes(items):
-            if outcome.done:
-                result.done_steps += 1
-            else:
-                result.failure = outcome
-            if result.failure is not None or result.is_done:
-                told(result)
-            count += 1
-            counted(count, steps)
+        bulk.each(items, note)
         if bulk.failed or bulk.count < len(items):
             break

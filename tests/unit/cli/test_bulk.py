@@ -156,9 +156,10 @@ def test_a_pause_is_one_of_all() -> None:
         return Outcome(True, "done", {})
 
     bulk = Bulk(call, at_once=2, max_error_rate=0)
-    outcomes = list(bulk.outcomes(range(6)))
+    done: list[int] = []
+    bulk.each(range(6), lambda item, _: done.append(item))
 
-    assert sorted(item for item, _ in outcomes) == list(range(6))
+    assert sorted(done) == list(range(6))
     assert len(began) == 7
     assert all(at - began[1] >= 0.99 for at in sorted(began)[2:])
 
@@ -269,23 +270,50 @@ def test_an_interruption_reports_what_is_at_work_and_begins_no_more() -> None:
         interrupted.set()
 
     bulk = Bulk(call, at_once=2, max_error_rate=0)
-    outcomes = bulk.outcomes(range(6))
+    told: list[int] = []
     threading.Thread(target=interrupt).start()
     started = time.monotonic()
 
     with pytest.raises(KeyboardInterrupt):
-        list(outcomes)
+        bulk.each(range(6), lambda item, _: told.append(item))
 
     assert time.monotonic() - started < 20
     assert sorted(began) == [0, 1]
     assert bulk.count == 1
+    assert told == [0]
+
+
+def outcomes_of(bulk: Bulk[int]) -> list[Outcome]:
+    found: list[Outcome] = []
+    bulk.each([1], lambda _, outcome: found.append(outcome))
+    return found
+
+
+def test_an_interruption_while_an_outcome_is_told_loses_none() -> None:
+    both_at_work = threading.Barrier(2, timeout=30)
+    told: list[int] = []
+
+    def call(item: int) -> Outcome:
+        both_at_work.wait()
+        time.sleep(0.5 * item)
+        return Outcome(True, "done", {})
+
+    def tell(item: int, _: Outcome) -> None:
+        told.append(item)
+        if item == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Bulk(call, at_once=2, max_error_rate=0).each([0, 1], tell)
+
+    assert told == [0, 1]
 
 
 def test_a_pause_without_an_end_is_a_failure() -> None:
     def call(_: int) -> Outcome:
         raise RateLimited(Response(429, {"retry-after": "86400"}), {"code": "RATE_LIMITED"})
 
-    [(_, outcome)] = Bulk(call, at_once=1, max_error_rate=0).outcomes([1])
+    [outcome] = outcomes_of(Bulk(call, at_once=1, max_error_rate=0))
 
     assert not outcome.done
     assert outcome.details["code"] == "RATE_LIMITED"
@@ -310,6 +338,6 @@ def test_what_a_gateway_says_of_a_moment_is_not_the_end(error: ApiError, calls: 
             raise error
         return Outcome(True, "done", {})
 
-    [(_, outcome)] = Bulk(call, at_once=1, max_error_rate=0).outcomes([1])
+    [outcome] = outcomes_of(Bulk(call, at_once=1, max_error_rate=0))
 
     assert (len(asked), outcome.done) == (calls, calls == 2)
