@@ -1,5 +1,6 @@
 """What tests of all kinds stand under: no network, and patience with a busy machine."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 END_TO_END = Path(__file__).parent / "e2e"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without job control starts what runs in its background with Ctrl-C ignored, which all
+    # processes inherit, also those that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
