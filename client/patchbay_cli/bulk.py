@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
@@ -72,15 +73,16 @@ class Bulk(Generic[T]):
         return self.count >= _LEAST_TO_JUDGE and rate > self._max_error_rate
 
     def each(self, items: Iterable[T], told: Callable[[T, Outcome], None]) -> None:
-        """Tells the outcome of each item. If somebody interrupts it, those of what is at work are
-        told before the interruption goes on."""
+        """Tells the outcome of each item. If somebody interrupts it, or an outcome can't be written
+        anywhere, those of what is at work are told before that is raised."""
         try:
             for item, outcome in self._outcomes(items):
                 told(item, outcome)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OSError):
             self._pace.end()
             for item, outcome in self._counted(list(self._running)):
-                told(item, outcome)
+                with suppress(OSError):
+                    told(item, outcome)
             raise
 
     def _outcomes(self, items: Iterable[T]) -> Iterator[tuple[T, Outcome]]:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
@@ -53,28 +54,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit code."""
     as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
+        return _code_of(arguments, as_json=as_json)
+    except BrokenPipeError:
+        # The reader has gone, as `head` does.
+        _write_no_more()
+        return Exit.FAILED
+    except OSError as error:
+        # Nothing can be written there, such as the help on a disk that is full.
+        with suppress(OSError):
+            _say(error.strerror or str(error), as_json=as_json)
+        _write_no_more()
+        return Exit.FAILED
+
+
+def _code_of(arguments: Sequence[str] | None, *, as_json: bool) -> int:
+    try:
         code = root.main(
             arguments, prog_name=NAME, complete_var=COMPLETE_VARIABLE, standalone_mode=False
         )
         return int(code or Exit.DONE)
     except click.ClickException as error:
         if as_json:
-            _say_as_json(error.format_message())
+            _say(error.format_message(), as_json=True)
         else:
             error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt) as interruption:
-        if as_json:
-            _say_as_json("interrupted")
-        else:
-            print("patchbay: interrupted", file=sys.stderr)
+        _say("interrupted", as_json=as_json)
         # click raises its own of one.
         is_terminated = isinstance(interruption.__cause__ or interruption, Terminated)
         return Exit.TERMINATED if is_terminated else Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone, as `head` does. Python must not fail again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
 
 
 def end_as_interrupted() -> None:
@@ -89,7 +98,13 @@ def _terminate(*_: object) -> None:
     raise Terminated
 
 
-def _say_as_json(message: str) -> None:
+def _say(message: str, *, as_json: bool) -> None:
     import json
 
-    print(json.dumps({"error": {"code": None, "message": message}}), file=sys.stderr)
+    said = json.dumps({"error": {"code": None, "message": message}})
+    print(said if as_json else f"patchbay: {message}", file=sys.stderr, flush=True)
+
+
+def _write_no_more() -> None:
+    """Python must not fail again when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

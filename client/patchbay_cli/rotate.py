@@ -89,15 +89,18 @@ def rotate(
                 "status": outcome.status,
                 **({} if outcome.done else {"error": outcome.details}),
             }
-            if out is not None:
-                out.write(json.dumps(line) + "\n")
-                out.flush()
-            run.output.result(line, f"{rotation.endpoint_id}  {shown(told(outcome))}")
+            try:
+                if out is not None:
+                    out.write(json.dumps(line) + "\n")
+                    out.flush()
+            finally:
+                run.output.result(line, f"{rotation.endpoint_id}  {shown(told(outcome))}")
             run.output.progress(f"{bulk.count} of {len(wanted)}")
 
         try:
             bulk.each(wanted, tell)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OSError):
+            # The second is a report, or an output, that can't be written.
             _sum_up(run, bulk, len(wanted), before)
             run.output.note(_how_to_go_on(report, dry_run=dry_run))
             raise

@@ -176,6 +176,19 @@ def test_too_many_failures_stop_what_has_not_begun(
     assert "Stopped: too many have failed." in ran.err
 
 
+def test_a_report_that_can_t_be_written_does_not_hide_what_was_done(
+    server: StandIn, patchbay: Patchbay, tmp_path: Path
+) -> None:
+    server.does(answers(200, endpoint("src_0")))
+
+    ran = patchbay("rotate", "--from", rotations(tmp_path / "r.ndjson", 9), "--report", "/dev/full")
+
+    done = len(server.asked)
+    assert (ran.code, len(ran.out.splitlines())) == (1, done)
+    assert ran.err.startswith(f"{done} done, 0 failed, {9 - done} not tried, ")
+    assert ran.err.endswith("patchbay: No space left on device\n")
+
+
 Served = Callable[..., None]
 
 

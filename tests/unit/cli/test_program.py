@@ -210,6 +210,34 @@ def test_a_reader_that_goes_away_is_no_error(server: StandIn, tmp_path: Path) ->
     assert ran.stderr == b""
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["completion", "bash"]])
+def test_a_disk_that_is_full_is_a_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "patchbay_cli", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+
+    assert (ran.returncode, ran.stderr) == (1, b"patchbay: No space left on device\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_errors_that_nobody_can_be_told_end_without_a_second_one(options: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "patchbay_cli", "nonsense", *options],
+            stdout=full,
+            stderr=full,
+            check=False,
+            timeout=60,
+        )
+
+    assert ran.returncode == Exit.FAILED
+
+
 def test_what_is_heavy_is_not_imported_before_it_is_needed() -> None:
     code = (
         "import sys; from patchbay_cli.program import main; main(['--help']);"
