@@ -75,6 +75,8 @@ def import_events(
     Every event needs occurred_at. The same file can be imported again: nothing is counted twice.
     A - as the file is standard input, and needs --format.
     """
+    from patchbay_sdk.errors import PatchbayError
+
     format_name = format_of(file, format_name)
     slug = run.space(space)
     with ExitStack() as stack:
@@ -96,6 +98,13 @@ def import_events(
             run.output.note(
                 "Interrupted. To go on, run the same command again: nothing is counted twice."
             )
+            raise
+        except PatchbayError:
+            if work.has_begun:
+                work.report(skipped)
+                run.output.note(
+                    "Broken off. To go on, run the same command again: nothing is counted twice."
+                )
             raise
     return work.report(skipped)
 
@@ -132,6 +141,11 @@ class Import:
             size += len(entry.text)
         if batch:
             self._flush(batch, digest)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the deployment has accepted, known, or rejected anything."""
+        return self._counts.total() > 0
 
     def report(self, skipped: int) -> Exit:
         counts = {name: self._counts[name] for name in ("accepted", "duplicates", "rejected")}
