@@ -24,6 +24,7 @@ import click
 
 from patchbay_cli.command import command, space_option
 from patchbay_cli.exits import Exit
+from patchbay_cli.output import counted
 from patchbay_cli.profiles import config_folder, write_private
 from patchbay_cli.rows import Row, format_of, format_option, json_of, read_rows
 from patchbay_cli.run import CommandFailed, Run
@@ -151,7 +152,7 @@ class Import:
         counts = {name: self._counts[name] for name in ("accepted", "duplicates", "rejected")}
         self._output.result(
             {"rows": self._rows, "skipped": skipped, **counts},
-            f"{self._rows} rows: {counts['accepted']} accepted, "
+            f"{counted(self._rows, 'row')}: {counts['accepted']} accepted, "
             f"{counts['duplicates']} known before, {counts['rejected']} rejected, "
             f"{skipped} imported earlier",
         )

@@ -15,6 +15,7 @@ from patchbay_cli.bulk import Bulk, Outcome, at_once_option, max_error_rate_opti
 from patchbay_cli.command import space_option
 from patchbay_cli.engine import has_engine
 from patchbay_cli.exits import Exit
+from patchbay_cli.output import counted
 from patchbay_cli.quota_room import shortages
 from patchbay_cli.run import CommandFailed, Run
 
@@ -272,7 +273,7 @@ def _summarize(run: Run, results: Sequence[Result], wanted: Wanted) -> None:
         f"{sum(not one.imported.has_check for one in converted)} without a check",
         f"{sum(bool(one.imported.needs_code) for one in converted)} need code",
     ]
-    run.output.note(f"{len(results)} definitions: {', '.join(said)}.")
+    run.output.note(f"{counted(len(results), 'definition')}: {', '.join(said)}.")
     actions = Counter(action for one in results for action in one.actions)
     if actions:
         done = ", ".join(f"{count} {action}" for action, count in sorted(actions.items()))

@@ -15,7 +15,7 @@ from patchbay_cli.definition_rules import problems_of, repeated_keys
 from patchbay_cli.engine import require_engine
 from patchbay_cli.exits import Exit
 from patchbay_cli.json_files import MAX_FILE_BYTES, FileProblem, Unreadable, read_json
-from patchbay_cli.output import shown
+from patchbay_cli.output import counted, shown
 from patchbay_cli.run import CommandFailed, Run
 
 _STANDARD_INPUT: Final = Path("-")
@@ -65,12 +65,12 @@ def lint(run: Run, paths: Sequence[Path]) -> Exit:
     problems.sort(key=lambda problem: (problem.file, problem.place or (0, 0), problem.pointer))
     for problem in problems:
         run.output.result(problem.to_dict(), shown(str(problem)))
-    count = _counted(len(names), "file")
+    count = counted(len(names), "file")
     if not problems:
         run.output.note(f"{count} can be {'applied' if whole or parts else 'published'}")
         return Exit.DONE
     wrong = len({problem.file for problem in problems})
-    run.output.note(f"{_counted(len(problems), 'problem')} in {wrong} of {count}")
+    run.output.note(f"{counted(len(problems), 'problem')} in {wrong} of {count}")
     return Exit.FAILED
 
 
@@ -88,7 +88,3 @@ def _problems_of_folder(path: Path) -> list[FileProblem]:
     except FolderRefused as refused:
         return refused.problems
     return []
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -121,6 +121,11 @@ def shown(value: object) -> str:
     )
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things, such as `1 file` or `2 files`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def _utc(value: datetime) -> str:
     return f"{value.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
