@@ -26,8 +26,9 @@ from patchbay_cli.command import command, space_option
 from patchbay_cli.exits import Exit
 from patchbay_cli.output import counted
 from patchbay_cli.profiles import config_folder, write_private
-from patchbay_cli.rows import Row, format_of, format_option, json_of, read_rows
+from patchbay_cli.rows import Row, format_of, format_option, read_rows
 from patchbay_cli.run import CommandFailed, Run
+from patchbay_sdk.messages import json_of
 
 if TYPE_CHECKING:
     from patchbay_sdk import Patchbay

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 
 import click
+
+from patchbay_sdk.messages import json_of
 
 _SUFFIXES: Final = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}
 FORMATS: Final = ("ndjson", "csv")
@@ -78,25 +78,6 @@ def _without_mark(lines: Iterable[str]) -> Iterator[str]:
     """Without the mark that spreadsheets write at the beginning: standard input has it still."""
     for number, line in enumerate(lines):
         yield line if number else line.removeprefix("\ufeff")
-
-
-def json_of(text: str) -> Any:
-    """What a text of JSON says. Raises `ValueError`, also for what could not be sent as JSON."""
-    try:
-        return json.loads(text, parse_constant=_refused, parse_float=_finite)
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-
-
-def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):
-        raise ValueError("the number is too large")
-    return number
 
 
 def _row_of_csv(line: int, found: Mapping[Any, Any]) -> Row:

@@ -52,10 +52,7 @@ class Response:
 
     def json(self) -> Any:
         """The body as JSON. Raises `ValueError`."""
-        try:
-            return json.loads(self.content, parse_constant=_no_number, parse_float=_finite)
-        except RecursionError:
-            raise ValueError("it is nested too deep") from None
+        return json_of(self.content)
 
     @property
     def is_proxied(self) -> bool:
@@ -63,7 +60,15 @@ class Response:
         return self.headers.get("patchbay-proxied") == "true"
 
 
-def _no_number(name: str) -> Any:
+def json_of(text: str | bytes) -> Any:
+    """What a text of JSON says. Raises `ValueError`, also for what could not be sent as JSON."""
+    try:
+        return json.loads(text, parse_constant=_refused, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _refused(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, closing
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from patchbay_sdk.errors import ConnectionFailed, InvalidArgument, TimedOut
 from patchbay_sdk.messages import Request, Response
@@ -87,14 +87,7 @@ class HttpxTransport:
 
     def _stream(self, request: Request) -> AbstractContextManager[httpx2.Response]:
         if self._client is not None:
-            return self._client.stream(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.content,
-                timeout=request.timeout_seconds,
-                follow_redirects=False,
-            )
+            return self._client.stream(**_asked(request))
         made = _made(request)
         return closing(self._transport(made.url).handle_request(made))
 
@@ -152,14 +145,7 @@ class AsyncHttpxTransport:
     @asynccontextmanager
     async def _stream(self, request: Request) -> AsyncIterator[httpx2.Response]:
         if self._client is not None:
-            async with self._client.stream(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.content,
-                timeout=request.timeout_seconds,
-                follow_redirects=False,
-            ) as answer:
+            async with self._client.stream(**_asked(request)) as answer:
                 yield answer
             return
         made = _made(request)
@@ -182,6 +168,18 @@ class AsyncHttpxTransport:
             await self._client.aclose()
         for transport in self._transports.values():
             await transport.aclose()
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """What a client of httpx2 is given for a request."""
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(request.headers),
+        "content": request.content,
+        "timeout": request.timeout_seconds,
+        "follow_redirects": False,
+    }
 
 
 def _made(request: Request) -> httpx2.Request:
